@@ -1,0 +1,1 @@
+//! Ark in Envoy: the proxy-wasm adapter.

@@ -1,0 +1,13 @@
+//! Ark's decisions, without I/O: events in, commands out.
+//!
+//! Nothing in this crate reads a clock, a file, the environment or the network, and nothing in it
+//! is random: `now` and random draws are parameters. The same events, snapshot and `now` give the
+//! same commands, in Envoy's Wasm VM as on the host. See ARCHITECTURE.md.
+
+pub mod money;
+pub mod priority;
+pub mod record;
+pub mod reject;
+pub mod score;
+pub mod snapshot;
+pub mod sync;

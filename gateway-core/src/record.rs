@@ -1,0 +1,195 @@
+//! The record: what happened to one request, one entry per attempt.
+
+use serde::{Deserialize, Serialize};
+
+use crate::money::MicroUsd;
+use crate::priority::Priority;
+use crate::reject::RejectCode;
+use crate::snapshot::SnapshotVersion;
+
+/// What the client asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// `POST /v1/chat/completions`.
+    ChatCompletions,
+    /// `POST /v1/completions`.
+    Completions,
+    /// `POST /v1/embeddings`.
+    Embeddings,
+    /// `GET /v1/models` and `GET /v1/models/{id}`.
+    Models,
+    /// Anything else.
+    Other,
+}
+
+/// Which rule put the targets in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The best score.
+    Score,
+    /// A near-equal of the best, drawn so that workers do not herd.
+    NearEqual,
+    /// A target without fresh data, tried within the exploration share.
+    Explore,
+    /// The client pinned a provider.
+    Pin,
+    /// The operator's order: no scores, or too old.
+    Static,
+    /// Only one target.
+    Only,
+    /// Nothing was decided: the request was refused before, or needs no target.
+    None,
+}
+
+/// How the exchange ended for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Answered with success.
+    Ok,
+    /// The provider refused the client's request (4xx that is the client's own).
+    ClientError,
+    /// The gateway refused it, see `reject`.
+    Rejected,
+    /// The providers failed, see `reject`.
+    Failed,
+    /// The client went away before the end.
+    ClientGone,
+    /// The stream broke after it had begun.
+    Cut,
+}
+
+/// How one attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Answered with success.
+    Ok,
+    /// 4xx that is the client's own; says nothing against the provider.
+    ClientError,
+    /// No connection, or reset before any answer.
+    Unreachable,
+    /// No first byte in time.
+    Timeout,
+    /// 429.
+    RateLimited,
+    /// 529, or 503.
+    Overloaded,
+    /// 5xx.
+    ServerError,
+    /// 401 or 403: our own credential is bad.
+    Auth,
+    /// A 200 whose first event was an error, or that ended without one.
+    FirstEvent,
+    /// Broke after it had begun.
+    Cut,
+    /// The client went away while it ran; says nothing against the provider.
+    Abandoned,
+}
+
+impl Verdict {
+    /// Whether the attempt counts against the provider's reliability.
+    #[must_use]
+    pub fn is_provider_fault(self) -> bool {
+        match self {
+            Self::Ok | Self::ClientError | Self::Abandoned => false,
+            Self::Unreachable
+            | Self::Timeout
+            | Self::RateLimited
+            | Self::Overloaded
+            | Self::ServerError
+            | Self::Auth
+            | Self::FirstEvent
+            | Self::Cut => true,
+        }
+    }
+}
+
+/// Tokens that an answer used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Prompt tokens, cached ones included.
+    pub input_tokens: u64,
+    /// Completion tokens, reasoning included.
+    pub output_tokens: u64,
+    /// Of the prompt tokens, those read from the provider's prompt cache.
+    pub cached_tokens: u64,
+}
+
+/// Where the usage of a record comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageSource {
+    /// The provider said.
+    Reported,
+    /// Estimated from bytes and events, as the provider did not (or could not) say.
+    Estimated,
+    /// No answer, no usage.
+    None,
+}
+
+/// One attempt at one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// The provider's name.
+    pub provider: String,
+    /// The provider's name for the model.
+    pub model: String,
+    /// Start, in microseconds after the start of the request.
+    pub start_us: u64,
+    /// The provider's status; `None` when it did not answer.
+    pub status: Option<u16>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Time from the attempt's start to its first byte or first event, microseconds.
+    pub ttft_us: Option<u64>,
+    /// From its start to its end, microseconds.
+    pub duration_us: u64,
+}
+
+/// What happened to one request. Holds no content and no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The value of `x-request-id`.
+    pub id: String,
+    /// Start, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// Whose request; empty when unknown.
+    pub tenant: String,
+    /// The key's id; empty when unknown.
+    pub key: String,
+    /// What was asked for.
+    pub endpoint: Endpoint,
+    /// The model's name in `ark.yaml`; empty when unknown (never what a client made up).
+    pub model: String,
+    /// Its priority.
+    pub priority: Priority,
+    /// Whether the answer was asked for as a stream.
+    pub stream: bool,
+    /// The snapshot that served it.
+    pub snapshot: SnapshotVersion,
+    /// The scores that decided, [`crate::score::Scores::sequence`]; 0 for none.
+    pub scores: u64,
+    /// The sidecar had not been heard of for too long.
+    pub stale: bool,
+    /// What put the targets in order.
+    pub rule: Rule,
+    /// The status the client got; 0 when it went away before.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why the gateway refused or failed it.
+    pub reject: Option<RejectCode>,
+    /// From the first header to the end, microseconds.
+    pub duration_us: u64,
+    /// The attempts in order.
+    pub attempts: Vec<AttemptRecord>,
+    /// Tokens of the answer.
+    pub usage: Usage,
+    /// Where they come from.
+    pub usage_source: UsageSource,
+    /// What it cost; `None` when the price or the usage is not known.
+    pub cost: Option<MicroUsd>,
+}

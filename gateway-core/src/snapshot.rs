@@ -1,0 +1,172 @@
+//! The snapshot: everything the filter needs to serve, compiled once from `ark.yaml`.
+//!
+//! Immutable and versioned by content. It holds no provider credential: those go from the sidecar
+//! to Envoy and never enter Wasm.
+
+use serde::{Deserialize, Serialize};
+
+use crate::money::Price;
+use crate::priority::{Priority, PrioritySpec};
+
+/// Identifies a snapshot by its content: the first 12 hex digits of its SHA-256.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SnapshotVersion(pub String);
+
+/// Index into [`Snapshot::providers`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProviderId(pub u16);
+
+/// Index into [`Snapshot::targets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TargetId(pub u16);
+
+/// Index into [`Snapshot::models`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ModelId(pub u16);
+
+/// What the filter runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Content hash of all other fields.
+    pub version: SnapshotVersion,
+    /// Limits of the gateway itself.
+    pub gateway: GatewaySpec,
+    /// All usable providers.
+    pub providers: Vec<ProviderSpec>,
+    /// All targets of all models.
+    pub targets: Vec<TargetSpec>,
+    /// The models that clients may ask for, sorted by name.
+    pub models: Vec<ModelSpec>,
+    /// The API keys.
+    pub keys: Vec<KeySpec>,
+    /// The priorities, in the order of [`Priority::ALL`].
+    pub priorities: [PrioritySpec; 3],
+}
+
+/// Limits of the gateway itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewaySpec {
+    /// Largest request body that is accepted, in bytes.
+    pub body_limit_bytes: u64,
+    /// Age of the last successful exchange with the sidecar after which scores are not trusted.
+    pub snapshot_max_age_ms: u64,
+    /// Most attempts for one request, the first included, 1 to 3.
+    pub max_attempts: u8,
+}
+
+/// The kind of a provider: its wire format and its paths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderKind {
+    /// OpenAI's API, and servers that speak it: `{base_path}/chat/completions`.
+    Openai,
+    /// Azure OpenAI: `{base_path}/openai/deployments/{deployment}/chat/completions?api-version=…`.
+    AzureOpenai,
+}
+
+/// Where a provider stands in price and trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// The vendor's own API.
+    Official,
+    /// The same models in Azure.
+    Azure,
+    /// A third party's optimised inference.
+    Optimized,
+    /// A domestic vendor.
+    Domestic,
+    /// The operator's own server.
+    SelfHosted,
+}
+
+/// An account at a vendor, or a self-hosted server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProviderSpec {
+    /// Its name in `ark.yaml`; also the name of its Envoy cluster.
+    pub name: String,
+    /// Its wire format.
+    pub kind: ProviderKind,
+    /// The value of the `Host` header, `host[:port]`.
+    pub authority: String,
+    /// The path before the API's own, without a trailing slash: `/v1`, or empty.
+    pub base_path: String,
+    /// Azure's `api-version` query parameter.
+    pub api_version: Option<String>,
+    /// Its tier.
+    pub tier: Tier,
+    /// Number of certifications it holds; the compliance term prefers more.
+    pub certifications: u8,
+    /// Concurrent requests it takes, all Envoy workers together.
+    pub max_in_flight: u32,
+}
+
+/// One way to serve a model: a provider and its name for the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetSpec {
+    /// Who serves it.
+    pub provider: ProviderId,
+    /// The provider's own name for the model (for Azure: the deployment).
+    pub model: String,
+    /// What it charges; `None` when the operator has not said.
+    pub price: Option<Price>,
+}
+
+/// A model that clients ask for by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// The name in requests.
+    pub name: String,
+    /// Its targets in the operator's order, which is the static order when nothing is known.
+    pub targets: Vec<TargetId>,
+    /// The price whose cost scores one half; the dearest known price of its targets.
+    pub reference_price: Option<Price>,
+    /// Longest wait for the first byte of one attempt.
+    pub first_byte_timeout_ms: u32,
+    /// Longest duration of the whole exchange, all attempts and the stream included.
+    pub total_timeout_ms: u32,
+}
+
+/// Which models a key may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelGrant {
+    /// Every model.
+    All,
+    /// These models only, sorted.
+    Only(Vec<ModelId>),
+}
+
+/// A request limit as a token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLimit {
+    /// Sustained requests per minute, at least 1.
+    pub requests_per_minute: u32,
+    /// Requests that may come at once, at least 1.
+    pub burst: u32,
+}
+
+/// An API key: whose it is and what it may do. The key itself is known only by its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySpec {
+    /// Its public name.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// SHA-256 of the key, 64 lower-case hex digits.
+    pub sha256: String,
+    /// Models it may use.
+    pub models: ModelGrant,
+    /// Priority of its requests when they do not say.
+    pub priority: Priority,
+    /// Priorities that its requests may ask for, the default included.
+    pub priorities: Vec<Priority>,
+    /// Whether `x-ark-provider` may pin a provider.
+    pub may_pin: bool,
+    /// Its request limit.
+    pub limit: Option<RequestLimit>,
+}

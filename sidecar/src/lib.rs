@@ -1,0 +1,1 @@
+//! Ark control plane.

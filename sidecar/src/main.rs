@@ -1,0 +1,2 @@
+//! The `ark` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Both ends of the traffic.
+fn main() {}
