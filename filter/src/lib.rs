@@ -1,1 +1,33 @@
 //! Ark in Envoy: the proxy-wasm adapter.
+//!
+//! One module in two roles. As downstream HTTP filter (`gateway`) it admits, inspects, decides and
+//! settles; as upstream HTTP filter in each provider's cluster (`provider`) it runs once per
+//! attempt, rewrites the request for that provider, gates the answer and counts its usage. Both
+//! roles live in one VM per Envoy worker and share [`vm::Vm`]. Nothing here decides: `gateway-core`
+//! does.
+
+mod gateway;
+mod head;
+mod host;
+mod limits;
+mod provider;
+mod reply;
+mod root;
+mod sync;
+mod vm;
+
+use proxy_wasm::types::LogLevel;
+
+#[cfg(target_os = "wasi")]
+#[expect(unsafe_code, reason = "the module's entry point is an exported symbol")]
+mod entry {
+    proxy_wasm::main! {{
+        super::start();
+    }}
+}
+
+/// Registers the root context; called once per VM.
+pub fn start() {
+    proxy_wasm::set_log_level(LogLevel::Warn);
+    proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
+}

@@ -4,10 +4,18 @@
 //! is random: `now` and random draws are parameters. The same events, snapshot and `now` give the
 //! same commands, in Envoy's Wasm VM as on the host. See ARCHITECTURE.md.
 
+pub mod admit;
+pub mod decide;
+pub mod exchange;
+pub mod limit;
 pub mod money;
+pub mod policy;
 pub mod priority;
 pub mod record;
 pub mod reject;
 pub mod score;
 pub mod snapshot;
 pub mod sync;
+
+#[cfg(test)]
+mod testing;

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// An amount of money in millionths of a US dollar (micro-USD).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct MicroUsd(pub u64);
 
@@ -63,6 +65,7 @@ mod tests {
         assert_eq!(price.cost_of(0, 0), MicroUsd(0));
         assert_eq!(price.cost_of(1, 0), MicroUsd(1));
         assert_eq!(price.cost_of(1_000_000, 1_000_000), MicroUsd(750_000));
-        assert_eq!(price.cost_of(u64::MAX, u64::MAX).0, u64::MAX);
+        let dear = MicroUsdPerMillion(2_000_000);
+        assert_eq!(dear.cost_of(u64::MAX), MicroUsd(u64::MAX));
     }
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// A request's priority: the vocabulary of `x-ark-priority` and `ark.yaml`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
     /// People are waiting: reliability and latency first, never explored with.

@@ -1,14 +1,17 @@
 //! Every refusal of the gateway: one enum, three audiences.
+//!
+//! The stable code is for machines (metric label, record, `code` of the error body), the message is
+//! for the client, and what only an operator may know goes to the log with the request's id.
 
 use serde::{Deserialize, Serialize};
 
+use crate::priority::Priority;
+
 /// Why the gateway itself refused or failed a request.
-///
-/// `code()` is stable: a metric label, a record field and the `code` of the client's error body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectCode {
-    /// 400: the body is not what the endpoint takes.
+    /// 400: the body or a header is not what the endpoint takes.
     InvalidRequest,
     /// 401: no key.
     MissingKey,
@@ -44,4 +47,244 @@ pub enum RejectCode {
     ProviderOverloaded,
     /// 504: no target answered in time.
     ProviderTimeout,
+}
+
+impl RejectCode {
+    /// All codes, in the order of their statuses.
+    pub const ALL: [Self; 18] = [
+        Self::InvalidRequest,
+        Self::MissingKey,
+        Self::InvalidKey,
+        Self::ModelNotAllowed,
+        Self::PriorityNotAllowed,
+        Self::PinNotAllowed,
+        Self::ModelNotFound,
+        Self::EndpointNotFound,
+        Self::MethodNotAllowed,
+        Self::BodyTooLarge,
+        Self::RateLimited,
+        Self::Internal,
+        Self::ProviderError,
+        Self::ProviderAuth,
+        Self::NotReady,
+        Self::NoTarget,
+        Self::ProviderOverloaded,
+        Self::ProviderTimeout,
+    ];
+
+    /// The stable name: metric label, record field and `code` of the client's error body.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::MissingKey => "missing_key",
+            Self::InvalidKey => "invalid_key",
+            Self::ModelNotAllowed => "model_not_allowed",
+            Self::PriorityNotAllowed => "priority_not_allowed",
+            Self::PinNotAllowed => "pin_not_allowed",
+            Self::ModelNotFound => "model_not_found",
+            Self::EndpointNotFound => "endpoint_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooLarge => "body_too_large",
+            Self::RateLimited => "rate_limited",
+            Self::Internal => "internal",
+            Self::ProviderError => "provider_error",
+            Self::ProviderAuth => "provider_auth",
+            Self::NotReady => "not_ready",
+            Self::NoTarget => "no_target",
+            Self::ProviderOverloaded => "provider_overloaded",
+            Self::ProviderTimeout => "provider_timeout",
+        }
+    }
+
+    /// The HTTP status that the client gets.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidRequest => 400,
+            Self::MissingKey | Self::InvalidKey => 401,
+            Self::ModelNotAllowed | Self::PriorityNotAllowed | Self::PinNotAllowed => 403,
+            Self::ModelNotFound | Self::EndpointNotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::BodyTooLarge => 413,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::ProviderError | Self::ProviderAuth => 502,
+            Self::NotReady | Self::NoTarget | Self::ProviderOverloaded => 503,
+            Self::ProviderTimeout => 504,
+        }
+    }
+
+    /// OpenAI's `type` of the error, by which its SDKs and users sort errors.
+    #[must_use]
+    pub fn openai_type(self) -> &'static str {
+        match self.status() {
+            400 | 404 | 405 | 413 => "invalid_request_error",
+            401 => "authentication_error",
+            403 => "permission_error",
+            429 => "rate_limit_error",
+            _ => "server_error",
+        }
+    }
+
+    fn message(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "The request is not valid.",
+            Self::MissingKey => {
+                "No API key was given. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
+            }
+            Self::InvalidKey => "The API key is not known to this gateway.",
+            Self::ModelNotAllowed => "This API key may not use the model that was asked for.",
+            Self::PriorityNotAllowed => "This API key may not use the priority that was asked for.",
+            Self::PinNotAllowed => {
+                "This API key may not choose a provider. Remove the header 'x-ark-provider'."
+            }
+            Self::ModelNotFound => {
+                "The model does not exist here. GET /v1/models lists those that this API key may use."
+            }
+            Self::EndpointNotFound => "This gateway has no such endpoint.",
+            Self::MethodNotAllowed => "The endpoint does not take this method.",
+            Self::BodyTooLarge => "The request body is too large.",
+            Self::RateLimited => "The request limit of this API key is reached.",
+            Self::Internal => "The gateway failed. The request can be tried again.",
+            Self::ProviderError => "The model's providers failed. The request can be tried again.",
+            Self::ProviderAuth => {
+                "The gateway could not authenticate with the model's providers. Its operator has been told."
+            }
+            Self::NotReady => "The gateway is starting and has no configuration yet.",
+            Self::NoTarget => "No provider is available for this model now.",
+            Self::ProviderOverloaded => "The model's providers are overloaded. Try again later.",
+            Self::ProviderTimeout => "The model's providers did not answer in time.",
+        }
+    }
+}
+
+/// A refusal: what one function turns into a response in the caller's dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Why.
+    pub code: RejectCode,
+    /// What the client reads: safe, and says what to do.
+    pub message: String,
+    /// The field of the request at fault.
+    pub param: Option<String>,
+    /// Seconds after which a new try makes sense.
+    pub retry_after_s: Option<u64>,
+    /// The method that the endpoint takes, for the `allow` header of a 405 (RFC 9110).
+    pub allow: Option<&'static str>,
+}
+
+impl Reject {
+    /// A refusal with its code's own message.
+    #[must_use]
+    pub fn new(code: RejectCode) -> Self {
+        Self::with_message(code, code.message().to_owned())
+    }
+
+    fn with_message(code: RejectCode, message: String) -> Self {
+        Self {
+            code,
+            message,
+            param: None,
+            retry_after_s: None,
+            allow: None,
+        }
+    }
+
+    /// 400 naming the field.
+    #[must_use]
+    pub fn invalid_request(message: String, param: Option<String>) -> Self {
+        Self {
+            param,
+            ..Self::with_message(RejectCode::InvalidRequest, message)
+        }
+    }
+
+    pub(crate) fn unknown_priority() -> Self {
+        let message = "x-ark-priority must be critical, standard or batch.".to_owned();
+        Self::invalid_request(message, Some("x-ark-priority".to_owned()))
+    }
+
+    pub(crate) fn unknown_provider() -> Self {
+        let message = "x-ark-provider names a provider that this gateway does not have.".to_owned();
+        Self::invalid_request(message, Some("x-ark-provider".to_owned()))
+    }
+
+    pub(crate) fn priority_not_allowed(priority: Priority) -> Self {
+        let message = format!(
+            "This API key may not use the priority '{}'.",
+            priority.as_str()
+        );
+        Self {
+            param: Some("x-ark-priority".to_owned()),
+            ..Self::with_message(RejectCode::PriorityNotAllowed, message)
+        }
+    }
+
+    pub(crate) fn endpoint_not_found() -> Self {
+        Self::new(RejectCode::EndpointNotFound)
+    }
+
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("The endpoint takes {allow} only.");
+        Self {
+            allow: Some(allow),
+            ..Self::with_message(RejectCode::MethodNotAllowed, message)
+        }
+    }
+
+    /// 413 naming the limit.
+    #[must_use]
+    pub fn body_too_large(limit_bytes: u64) -> Self {
+        let message = format!("The request body is larger than {limit_bytes} bytes.");
+        Self::with_message(RejectCode::BodyTooLarge, message)
+    }
+
+    /// 429 naming the time to wait.
+    #[must_use]
+    pub fn rate_limited(retry_after_ms: u64) -> Self {
+        let seconds = retry_after_ms.div_ceil(1000).max(1);
+        let message =
+            format!("The request limit of this API key is reached. Try again in {seconds} s.");
+        Self {
+            retry_after_s: Some(seconds),
+            ..Self::with_message(RejectCode::RateLimited, message)
+        }
+    }
+
+    /// 404 naming the model.
+    #[must_use]
+    pub fn model_not_found(name: &str) -> Self {
+        let message = format!(
+            "The model '{name}' does not exist here. GET /v1/models lists those that this API key may use."
+        );
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::with_message(RejectCode::ModelNotFound, message)
+        }
+    }
+
+    /// 403 naming the model.
+    #[must_use]
+    pub fn model_not_allowed(name: &str) -> Self {
+        let message = format!("This API key may not use the model '{name}'.");
+        Self {
+            param: Some("model".to_owned()),
+            ..Self::with_message(RejectCode::ModelNotAllowed, message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wire_name_is_the_stable_name() {
+        for code in RejectCode::ALL {
+            let json = serde_json::to_string(&code).unwrap();
+            assert_eq!(json, format!("\"{}\"", code.as_str()));
+            assert!((400..600).contains(&code.status()));
+        }
+    }
 }

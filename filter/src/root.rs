@@ -1,0 +1,120 @@
+//! The root context: which role this plugin plays, and the tick that keeps in touch.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use ark_gateway_core::snapshot::Snapshot;
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use serde::Deserialize;
+
+use crate::gateway::GatewayFilter;
+use crate::provider::ProviderFilter;
+use crate::sync::Sync;
+use crate::{host, vm};
+
+/// How often the gateway role looks whether there is something to send.
+const TICK: Duration = Duration::from_millis(100);
+
+/// The plugin's configuration, written by the sidecar or by `ark render envoy`.
+#[derive(Deserialize)]
+#[serde(tag = "role", rename_all = "lowercase", deny_unknown_fields)]
+enum PluginConfig {
+    Gateway {
+        /// Cluster of the sidecar; none in a static deployment without one.
+        sidecar_cluster: Option<String>,
+        /// Most milliseconds between two exchanges with the sidecar.
+        sync_interval_ms: u64,
+        /// The snapshot to start from.
+        snapshot: Option<Box<Snapshot>>,
+    },
+    Provider {
+        /// The provider whose cluster this is.
+        provider: String,
+    },
+}
+
+/// Its role; none when the configuration was bad.
+#[derive(Default)]
+enum Role {
+    #[default]
+    None,
+    Gateway(Option<Sync>),
+    Provider(Rc<str>),
+}
+
+/// One plugin in one VM.
+#[derive(Default)]
+pub(crate) struct Root {
+    role: Role,
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
+        if let Role::Gateway(Some(sync)) = &mut self.role {
+            sync.on_response(token, headers, body_size);
+        }
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let config = match serde_json::from_slice(&host::plugin_configuration()) {
+            Ok(config) => config,
+            Err(error) => {
+                host::warn(&format!("bad plugin configuration: {error}"));
+                return false;
+            }
+        };
+        self.role = match config {
+            PluginConfig::Provider { provider } => Role::Provider(provider.into()),
+            PluginConfig::Gateway {
+                sidecar_cluster,
+                sync_interval_ms,
+                snapshot,
+            } => {
+                let sync = sidecar_cluster.map(|c| Sync::new(c, sync_interval_ms));
+                start_serving(sync.is_some(), snapshot);
+                Role::Gateway(sync)
+            }
+        };
+        true
+    }
+
+    fn on_tick(&mut self) {
+        if let Role::Gateway(Some(sync)) = &mut self.role {
+            sync.on_tick();
+        }
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        match &self.role {
+            Role::None => None,
+            Role::Gateway(_) => Some(Box::new(GatewayFilter::default())),
+            Role::Provider(name) => Some(Box::new(ProviderFilter::new(Rc::clone(name)))),
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Starts from the newest snapshot at hand: this VM's, that of a VM that trapped, the configured one.
+fn start_serving(has_sidecar: bool, configured: Option<Box<Snapshot>>) {
+    let kept = Sync::kept_snapshot();
+    vm::with(|vm| {
+        if has_sidecar {
+            vm.heard.get_or_insert(host::now());
+        }
+        if vm.policy.is_none()
+            && let Some(snapshot) = kept.or(configured.map(|s| *s))
+        {
+            vm.install(snapshot);
+        }
+    });
+    if has_sidecar {
+        host::report("tick", hostcalls::set_tick_period(TICK));
+    }
+}

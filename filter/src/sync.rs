@@ -1,0 +1,212 @@
+//! The exchange with the sidecar: records out, snapshot and scores in.
+
+use std::time::Duration;
+
+use ark_gateway_core::limit::Nanos;
+use ark_gateway_core::record::Record;
+use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::sync::{SyncRequest, SyncResponse, Waiting};
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::BufferType;
+
+use crate::vm::Vm;
+use crate::{host, vm};
+
+/// Where a fresh VM finds the last snapshot that any worker ran.
+const KEPT: &str = "ark.snapshot";
+
+/// How long the sidecar may take for one exchange.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Records in one exchange at most, so that one tick never stalls the worker.
+const BATCH: usize = 1_024;
+
+/// Ages of waiting attempts per target in one exchange at most.
+const WAITING_LIMIT: usize = 64;
+
+/// One exchange on its way.
+struct Pending {
+    token: u32,
+    sent: Nanos,
+    records: Vec<Record>,
+}
+
+/// The conversation of one worker with the sidecar.
+pub(crate) struct Sync {
+    cluster: String,
+    interval: Nanos,
+    last: Nanos,
+    pending: Option<Pending>,
+    /// The last exchange failed: said once, not at every tick.
+    failing: bool,
+}
+
+impl Sync {
+    pub(crate) fn new(cluster: String, interval_ms: u64) -> Self {
+        Self {
+            cluster,
+            interval: interval_ms.max(50) * 1_000_000,
+            last: 0,
+            pending: None,
+            failing: false,
+        }
+    }
+
+    /// Sends what happened, when something did or when it is time.
+    pub(crate) fn on_tick(&mut self) {
+        let now = host::now();
+        if let Some(pending) = &self.pending {
+            // The host always calls back; a second deadline guards against a host that does not.
+            if now.saturating_sub(pending.sent) < 3 * 1_000_000_000 {
+                return;
+            }
+            self.failed("no answer");
+        }
+        let due = now.saturating_sub(self.last) >= self.interval;
+        let request = vm::with(|vm| (due || !vm.records.is_empty()).then(|| request(vm, now)));
+        if let Some(request) = request {
+            self.last = now;
+            self.send(request, now);
+        }
+    }
+
+    fn send(&mut self, request: SyncRequest, now: Nanos) {
+        let body = match serde_json::to_vec(&request) {
+            Ok(body) => body,
+            Err(error) => {
+                host::warn(&format!("records could not be written: {error}"));
+                return;
+            }
+        };
+        let headers = vec![
+            (":method", "POST"),
+            (":path", "/filter/v1/sync"),
+            (":authority", "ark"),
+            ("content-type", "application/json"),
+        ];
+        let sent =
+            hostcalls::dispatch_http_call(&self.cluster, headers, Some(&body), vec![], TIMEOUT);
+        match sent {
+            Ok(token) => {
+                self.pending = Some(Pending {
+                    token,
+                    sent: now,
+                    records: request.records,
+                });
+            }
+            Err(status) => {
+                vm::with(|vm| vm.requeue(request.records));
+                self.say_failing(&format!("{status:?}"));
+            }
+        }
+    }
+
+    /// Takes what is new.
+    pub(crate) fn on_response(&mut self, token: u32, headers: usize, body_size: usize) {
+        if self.pending.as_ref().is_none_or(|p| p.token != token) {
+            return;
+        }
+        if headers == 0 {
+            self.failed("no connection");
+            return;
+        }
+        let body = host::body(BufferType::HttpCallResponseBody, 0, body_size);
+        match serde_json::from_slice::<SyncResponse>(&body) {
+            Ok(response) => {
+                self.pending = None;
+                if self.failing {
+                    self.failing = false;
+                    host::warn("the sidecar answers again");
+                }
+                take(response);
+            }
+            Err(error) => self.failed(&format!("garbage: {error}")),
+        }
+    }
+
+    fn failed(&mut self, why: &str) {
+        if let Some(pending) = self.pending.take() {
+            vm::with(|vm| vm.requeue(pending.records));
+        }
+        self.say_failing(why);
+    }
+
+    fn say_failing(&mut self, why: &str) {
+        if !self.failing {
+            self.failing = true;
+            host::warn(&format!(
+                "the sidecar does not answer ({why}); serving on the last snapshot"
+            ));
+        }
+    }
+
+    /// The last snapshot that any worker of this Envoy ran.
+    pub(crate) fn kept_snapshot() -> Option<Snapshot> {
+        let (bytes, _) = hostcalls::get_shared_data(KEPT).ok()?;
+        serde_json::from_slice(&bytes?).ok()
+    }
+}
+
+fn take(response: SyncResponse) {
+    if let Some(snapshot) = &response.snapshot
+        && let Ok(bytes) = serde_json::to_vec(snapshot)
+    {
+        host::report("snapshot", hostcalls::set_shared_data(KEPT, Some(&bytes), None));
+    }
+    let now = host::now();
+    vm::with(|vm| {
+        vm.heard = Some(now);
+        if let Some(snapshot) = response.snapshot {
+            vm.install(snapshot);
+        }
+        if let Some(scores) = response.scores {
+            vm.scores = Some(scores);
+        }
+    });
+}
+
+fn request(vm: &mut Vm, now: Nanos) -> SyncRequest {
+    let count = vm.records.len().min(BATCH);
+    SyncRequest {
+        worker: vm.worker.clone(),
+        snapshot: vm.policy.as_ref().map(|p| p.snapshot().version.clone()),
+        scores: vm.scores.as_ref().map_or(0, |s| s.sequence),
+        dropped: vm.dropped,
+        records: vm.records.drain(..count).collect(),
+        waiting: waiting(vm, now),
+    }
+}
+
+/// Attempts that wait for their first byte, by target.
+fn waiting(vm: &Vm, now: Nanos) -> Vec<Waiting> {
+    let mut all: Vec<Waiting> = Vec::new();
+    for live in vm.live() {
+        let Ok(live) = live.try_borrow() else {
+            continue;
+        };
+        let Some((target, age)) = live.exchange.waiting(now) else {
+            continue;
+        };
+        let policy = live.exchange.policy();
+        let Some(spec) = policy.target(target) else {
+            continue;
+        };
+        let Some(provider) = policy.provider(spec.provider) else {
+            continue;
+        };
+        let age_ms = u32::try_from(age / 1_000_000).unwrap_or(u32::MAX);
+        let known = all
+            .iter_mut()
+            .find(|w| w.provider == provider.name && w.model == spec.model);
+        match known {
+            Some(known) if known.ages_ms.len() < WAITING_LIMIT => known.ages_ms.push(age_ms),
+            Some(_) => {}
+            None => all.push(Waiting {
+                provider: provider.name.clone(),
+                model: spec.model.clone(),
+                ages_ms: vec![age_ms],
+            }),
+        }
+    }
+    all
+}

@@ -1,0 +1,153 @@
+//! What one VM, that is one Envoy worker, holds: shared by both roles, bounded, gone after a trap.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::rc::Rc;
+
+use ark_dialect::request::RequestFacts;
+use ark_gateway_core::exchange::{End, Exchange, Knowledge};
+use ark_gateway_core::limit::Nanos;
+use ark_gateway_core::policy::Policy;
+use ark_gateway_core::record::Record;
+use ark_gateway_core::score::Scores;
+use ark_gateway_core::snapshot::Snapshot;
+
+use crate::{host, limits};
+
+/// Records that wait for the sidecar at most; more are dropped and counted.
+pub(crate) const RECORD_LIMIT: usize = 8_192;
+
+/// A request in flight, as both roles see it.
+pub(crate) struct Live {
+    /// The state machine.
+    pub(crate) exchange: Exchange,
+    /// What its body said, for rewriting it per attempt.
+    pub(crate) facts: Option<RequestFacts>,
+    /// The request said how long its body is, so a rewrite must say so too.
+    pub(crate) has_content_length: bool,
+}
+
+/// A request in flight, shared by the contexts of its two roles.
+pub(crate) type Shared = Rc<RefCell<Live>>;
+
+/// One worker's state.
+pub(crate) struct Vm {
+    pub(crate) worker: String,
+    pub(crate) policy: Option<Rc<Policy>>,
+    pub(crate) scores: Option<Scores>,
+    /// The last successful exchange with the sidecar; `None` when there is no sidecar by design.
+    pub(crate) heard: Option<Nanos>,
+    pub(crate) records: VecDeque<Record>,
+    pub(crate) dropped: u64,
+    live: HashMap<String, Shared>,
+    draw: u64,
+}
+
+thread_local! {
+    static VM: RefCell<Vm> = RefCell::new(Vm::new());
+}
+
+/// Runs `f` on this worker's state. Never nests: no host call that runs Wasm happens inside.
+pub(crate) fn with<R>(f: impl FnOnce(&mut Vm) -> R) -> R {
+    VM.with_borrow_mut(f)
+}
+
+impl Vm {
+    fn new() -> Self {
+        // The only source of randomness: the standard library's hash seed, from WASI `random_get`.
+        let seed = RandomState::new().build_hasher().finish() | 1;
+        Self {
+            worker: format!("{seed:016x}"),
+            policy: None,
+            scores: None,
+            heard: None,
+            records: VecDeque::new(),
+            dropped: 0,
+            live: HashMap::new(),
+            draw: seed,
+        }
+    }
+
+    /// Takes a new snapshot; a bad one changes nothing.
+    pub(crate) fn install(&mut self, snapshot: Snapshot) {
+        match Policy::new(snapshot) {
+            Ok(policy) => {
+                limits::prepare(&policy);
+                self.policy = Some(Rc::new(policy));
+            }
+            Err(bad) => host::warn(&format!("snapshot refused: {bad}")),
+        }
+    }
+
+    /// What may be trusted at `now`: fresh scores, or none.
+    pub(crate) fn knowledge(&self, policy: &Policy, now: Nanos) -> (Option<&Scores>, Knowledge) {
+        let max_age = policy.snapshot().gateway.snapshot_max_age_ms * 1_000_000;
+        let stale = self
+            .heard
+            .is_some_and(|heard| now.saturating_sub(heard) > max_age);
+        let scores = self.scores.as_ref().filter(|_| !stale);
+        let knowledge = Knowledge {
+            scores: scores.map_or(0, |s| s.sequence),
+            stale,
+        };
+        (scores, knowledge)
+    }
+
+    /// A uniformly random number (xorshift64*, Vigna 2016); decides ties, not secrets.
+    pub(crate) fn draw(&mut self) -> u64 {
+        self.draw ^= self.draw >> 12;
+        self.draw ^= self.draw << 25;
+        self.draw ^= self.draw >> 27;
+        self.draw.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// Registers a request in flight. `false` when its id is taken: two requests must never share.
+    pub(crate) fn register(&mut self, id: &str, live: &Shared) -> bool {
+        if self.live.contains_key(id) {
+            return false;
+        }
+        self.live.insert(id.to_owned(), Rc::clone(live));
+        true
+    }
+
+    /// The request in flight with this id.
+    pub(crate) fn find(&self, id: &str) -> Option<Shared> {
+        self.live.get(id).map(Rc::clone)
+    }
+
+    /// Ends a request: its record is queued, once.
+    pub(crate) fn settle(&mut self, live: &Shared, end: End, now: Nanos) {
+        let Ok(mut live) = live.try_borrow_mut() else {
+            return;
+        };
+        self.live.remove(live.exchange.id());
+        if let Some(record) = live.exchange.settle(end, now) {
+            self.queue(record);
+        }
+    }
+
+    fn queue(&mut self, record: Record) {
+        if self.records.len() >= RECORD_LIMIT {
+            self.dropped += 1;
+            return;
+        }
+        self.records.push_back(record);
+    }
+
+    /// Puts records back that did not reach the sidecar, oldest first.
+    pub(crate) fn requeue(&mut self, records: Vec<Record>) {
+        for record in records.into_iter().rev() {
+            if self.records.len() >= RECORD_LIMIT {
+                self.dropped += 1;
+            } else {
+                self.records.push_front(record);
+            }
+        }
+    }
+
+    /// Requests in flight.
+    pub(crate) fn live(&self) -> impl Iterator<Item = &Shared> {
+        self.live.values()
+    }
+}

@@ -1,0 +1,130 @@
+//! Who is calling, and what may they do: everything that request headers alone decide.
+
+use crate::policy::Policy;
+use crate::priority::Priority;
+use crate::record::Endpoint;
+use crate::reject::{Reject, RejectCode};
+use crate::snapshot::{ProviderId, RequestLimit};
+
+/// What the request's head says, borrowed from the header map.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestHead<'a> {
+    /// `:method`.
+    pub method: &'a str,
+    /// `:path` without its query.
+    pub path: &'a str,
+    /// `authorization`, whole.
+    pub authorization: Option<&'a str>,
+    /// `x-api-key`, as Anthropic's SDK sends it.
+    pub api_key: Option<&'a str>,
+    /// `x-ark-priority`.
+    pub priority: Option<&'a str>,
+    /// `x-ark-provider`.
+    pub provider: Option<&'a str>,
+    /// `content-length`.
+    pub content_length: Option<u64>,
+}
+
+/// What a path asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route<'a> {
+    /// A call of a model.
+    Call(Endpoint),
+    /// `GET /v1/models`.
+    ListModels,
+    /// `GET /v1/models/{id}`; ids may hold slashes.
+    ShowModel(&'a str),
+    /// `GET /healthz`: the process is up.
+    Health,
+    /// `GET /readyz`: there is a snapshot to serve from.
+    Ready,
+}
+
+/// A caller who may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Index of the key.
+    pub key: u16,
+    /// Priority of the request.
+    pub priority: Priority,
+    /// The provider that the client pinned.
+    pub pin: Option<ProviderId>,
+    /// The limit to take the request from.
+    pub limit: Option<RequestLimit>,
+}
+
+/// Finds what a method and path ask for.
+///
+/// # Errors
+/// 404 or 405.
+pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Reject> {
+    let (wanted, route) = match path {
+        "/v1/chat/completions" => ("POST", Route::Call(Endpoint::ChatCompletions)),
+        "/v1/completions" => ("POST", Route::Call(Endpoint::Completions)),
+        "/v1/embeddings" => ("POST", Route::Call(Endpoint::Embeddings)),
+        "/v1/models" => ("GET", Route::ListModels),
+        "/healthz" => ("GET", Route::Health),
+        "/readyz" => ("GET", Route::Ready),
+        other => match other.strip_prefix("/v1/models/") {
+            Some(id) if !id.is_empty() => ("GET", Route::ShowModel(id)),
+            Some(_) | None => return Err(Reject::endpoint_not_found()),
+        },
+    };
+    if method == wanted || (wanted == "GET" && method == "HEAD") {
+        Ok(route)
+    } else {
+        Err(Reject::method_not_allowed(wanted))
+    }
+}
+
+/// Authenticates the caller and checks what its headers ask for.
+///
+/// # Errors
+/// 401, 403 or 413.
+pub fn admit(policy: &Policy, head: &RequestHead<'_>) -> Result<Admission, Reject> {
+    let secret = presented_key(head)?;
+    let (index, key) = policy
+        .key_for(secret.as_bytes())
+        .ok_or_else(|| Reject::new(RejectCode::InvalidKey))?;
+    let priority = match head.priority {
+        None => key.priority,
+        Some(name) => Priority::parse(name).ok_or_else(Reject::unknown_priority)?,
+    };
+    if !key.priorities.contains(&priority) {
+        return Err(Reject::priority_not_allowed(priority));
+    }
+    let pin = match head.provider {
+        None => None,
+        Some(_) if !key.may_pin => return Err(Reject::new(RejectCode::PinNotAllowed)),
+        Some(name) => Some(
+            policy
+                .provider_named(name)
+                .ok_or_else(Reject::unknown_provider)?,
+        ),
+    };
+    let limit_bytes = policy.snapshot().gateway.body_limit_bytes;
+    if head.content_length.is_some_and(|n| n > limit_bytes) {
+        return Err(Reject::body_too_large(limit_bytes));
+    }
+    Ok(Admission {
+        key: index,
+        priority,
+        pin,
+        limit: key.limit,
+    })
+}
+
+/// The key in `authorization: Bearer KEY` (RFC 6750, scheme case-insensitive) or `x-api-key: KEY`.
+fn presented_key<'a>(head: &RequestHead<'a>) -> Result<&'a str, Reject> {
+    let bearer = head.authorization.and_then(|value| {
+        let (scheme, key) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    match bearer.or(head.api_key) {
+        Some(key) if !key.is_empty() => Ok(key),
+        Some(_) | None => Err(Reject::new(RejectCode::MissingKey)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

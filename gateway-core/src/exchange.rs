@@ -1,0 +1,469 @@
+//! One request from its first header to its last byte: a state machine without I/O.
+//!
+//! The filter tells it what happened, with the time; it answers what to do and, once, what to
+//! record. An exchange ends exactly once, whatever the order of events.
+
+use std::rc::Rc;
+
+use crate::admit::Admission;
+use crate::decide::Decision;
+use crate::limit::Nanos;
+use crate::money::MicroUsd;
+use crate::policy::Policy;
+use crate::priority::Priority;
+use crate::record::{AttemptRecord, Endpoint, Outcome, Record, Rule, Usage, UsageSource, Verdict};
+use crate::reject::{Reject, RejectCode};
+use crate::snapshot::{ModelId, ProviderId, TargetId};
+
+/// One attempt while it runs and after.
+#[derive(Clone, Debug)]
+struct Attempt {
+    target: TargetId,
+    provider: ProviderId,
+    started: Nanos,
+    first_byte: Option<Nanos>,
+    status: Option<u16>,
+    /// Set once, by whatever ended it.
+    ended: Option<(Nanos, Verdict)>,
+}
+
+/// What the filter must do with the router's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A success: relay it.
+    Relay,
+    /// The provider refused the client's own request: relay its error, cleaned, in the caller's dialect.
+    ClientError,
+    /// The providers or the gateway failed: answer this instead.
+    Fail(Reject),
+}
+
+/// How the connection to the client ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The answer was sent to its end.
+    Complete,
+    /// The client went away.
+    ClientGone,
+    /// The provider or the gateway broke off.
+    Broken,
+}
+
+/// How an exchange knows its scores.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Knowledge {
+    /// [`crate::score::Scores::sequence`]; 0 for none.
+    pub scores: u64,
+    /// The sidecar had not been heard of for too long.
+    pub stale: bool,
+}
+
+/// One request.
+#[derive(Debug)]
+pub struct Exchange {
+    policy: Rc<Policy>,
+    id: String,
+    endpoint: Endpoint,
+    started: Nanos,
+    knowledge: Knowledge,
+    admission: Option<Admission>,
+    model: Option<ModelId>,
+    stream: bool,
+    decision: Option<Decision>,
+    attempts: Vec<Attempt>,
+    usage: Option<Usage>,
+    estimate: Usage,
+    reject: Option<RejectCode>,
+    client_status: u16,
+    settled: bool,
+}
+
+impl Exchange {
+    /// Begins. `id` is the value of `x-request-id`.
+    #[must_use]
+    pub fn new(policy: Rc<Policy>, id: String, endpoint: Endpoint, started: Nanos) -> Self {
+        Self {
+            policy,
+            id,
+            endpoint,
+            started,
+            knowledge: Knowledge::default(),
+            admission: None,
+            model: None,
+            stream: false,
+            decision: None,
+            attempts: Vec::new(),
+            usage: None,
+            estimate: Usage::default(),
+            reject: None,
+            client_status: 0,
+            settled: false,
+        }
+    }
+
+    /// The policy that serves it, from its first header to its last byte.
+    #[must_use]
+    pub fn policy(&self) -> &Rc<Policy> {
+        &self.policy
+    }
+
+    /// The value of `x-request-id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// Whether the client asked for a stream.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the sidecar had not been heard of for too long when it was decided.
+    #[must_use]
+    pub fn stale(&self) -> bool {
+        self.knowledge.stale
+    }
+
+    /// The caller was admitted.
+    pub fn admitted(&mut self, admission: Admission) {
+        self.admission = Some(admission);
+    }
+
+    /// The admission, once there is one.
+    #[must_use]
+    pub fn admission(&self) -> Option<Admission> {
+        self.admission
+    }
+
+    /// Checks that the caller may use the model that its body names.
+    ///
+    /// # Errors
+    /// 404 or 403.
+    pub fn inspected(&mut self, model: &str, stream: bool) -> Result<ModelId, Reject> {
+        self.stream = stream;
+        let unknown = || Reject::model_not_found(model);
+        let id = self.policy.model_named(model).ok_or_else(unknown)?;
+        let key = self.admission.and_then(|a| self.policy.key(a.key));
+        let key = key.ok_or_else(|| Reject::new(RejectCode::Internal))?;
+        if !crate::policy::grants(key, id) {
+            return Err(Reject::model_not_allowed(model));
+        }
+        self.model = Some(id);
+        Ok(id)
+    }
+
+    /// The targets were put in order. `estimate` stands in when no provider reports usage.
+    pub fn decided(&mut self, decision: Decision, knowledge: Knowledge, input_tokens: u64) {
+        self.decision = Some(decision);
+        self.knowledge = knowledge;
+        self.estimate.input_tokens = input_tokens;
+    }
+
+    /// The ordered targets.
+    #[must_use]
+    pub fn decision(&self) -> Option<Decision> {
+        self.decision
+    }
+
+    /// The router begins an attempt at `provider`; the one before it, if any, has failed.
+    ///
+    /// Returns which target it is, and whether it is the request's first attempt; `None` when the
+    /// provider is not among those decided: nothing may be sent then.
+    pub fn attempt_began(&mut self, provider: &str, now: Nanos) -> Option<(TargetId, bool)> {
+        let policy = Rc::clone(&self.policy);
+        let provider = policy.provider_named(provider)?;
+        self.end_attempt(now, None);
+        let done = self.attempts.len();
+        let of_provider = |t: &TargetId| {
+            policy
+                .target(*t)
+                .is_some_and(|spec| spec.provider == provider)
+        };
+        // The router may skip a target that has no healthy host, so count by provider, not by place.
+        let before = self.attempts.iter().filter(|a| a.provider == provider);
+        let target = self
+            .decision?
+            .targets()
+            .filter(of_provider)
+            .nth(before.count())?;
+        policy.attempt_began(provider);
+        self.attempts.push(Attempt {
+            target,
+            provider,
+            started: now,
+            first_byte: None,
+            status: None,
+            ended: None,
+        });
+        Some((target, done == 0))
+    }
+
+    /// The provider sent its status. The first byte counts only with [`Exchange::first_event`] when
+    /// the answer is a stream that is still gated.
+    pub fn attempt_answered(&mut self, status: u16, gated: bool, now: Nanos) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.status = Some(status);
+            if !gated {
+                attempt.first_byte.get_or_insert(now);
+            }
+        }
+        if let Some(verdict) = failure_of(status) {
+            self.end_attempt(now, Some(verdict));
+        }
+    }
+
+    /// The first real event of a gated stream came.
+    pub fn first_event(&mut self, now: Nanos) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.first_byte.get_or_insert(now);
+        }
+    }
+
+    /// The gate found an error, or nothing, where the first event should be.
+    pub fn gate_failed(&mut self, now: Nanos) {
+        self.end_attempt(now, Some(Verdict::FirstEvent));
+    }
+
+    /// The provider reported usage. The last report stands: reports are totals, never added.
+    pub fn usage_reported(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+    }
+
+    /// What the output would come to if the provider never reports it.
+    pub fn output_estimated(&mut self, tokens: u64) {
+        self.estimate.output_tokens = tokens;
+    }
+
+    /// The stream carried an error, or broke, after it had begun.
+    pub fn attempt_cut(&mut self, now: Nanos) {
+        self.end_attempt(now, Some(Verdict::Cut));
+    }
+
+    /// The provider's answer ended as it should.
+    pub fn attempt_complete(&mut self, now: Nanos) {
+        self.end_attempt(now, Some(Verdict::Ok));
+    }
+
+    /// What to do with the answer that the router has for the client.
+    pub fn answer(&mut self, router_status: u16, now: Nanos) -> Answer {
+        let relayed = self.attempts.last().and_then(|a| a.status);
+        let from_provider = relayed == Some(router_status);
+        if from_provider && (200..400).contains(&router_status) {
+            self.client_status = router_status;
+            return Answer::Relay;
+        }
+        if from_provider && failure_of(router_status).is_none() {
+            self.end_attempt(now, Some(Verdict::ClientError));
+            self.client_status = router_status;
+            return Answer::ClientError;
+        }
+        let verdict = match self.attempts.last().and_then(|a| a.ended) {
+            Some((_, verdict)) => verdict,
+            None if router_status == 504 || router_status == 408 => Verdict::Timeout,
+            None => Verdict::Unreachable,
+        };
+        self.end_attempt(now, Some(verdict));
+        let code = match verdict {
+            _ if self.attempts.is_empty() => RejectCode::NoTarget,
+            Verdict::Auth => RejectCode::ProviderAuth,
+            Verdict::Timeout => RejectCode::ProviderTimeout,
+            Verdict::RateLimited | Verdict::Overloaded => RejectCode::ProviderOverloaded,
+            Verdict::Ok
+            | Verdict::ClientError
+            | Verdict::Unreachable
+            | Verdict::ServerError
+            | Verdict::FirstEvent
+            | Verdict::Cut
+            | Verdict::Abandoned => RejectCode::ProviderError,
+        };
+        self.reject(code);
+        Answer::Fail(Reject::new(code))
+    }
+
+    /// The gateway answers by itself, with success.
+    pub fn answered_locally(&mut self, status: u16) {
+        self.client_status = status;
+    }
+
+    /// The status that the client gets; 0 before it is known.
+    #[must_use]
+    pub fn client_status(&self) -> u16 {
+        self.client_status
+    }
+
+    /// The status of a success that is being relayed, so that the host need not be asked for it.
+    #[must_use]
+    pub fn relaying(&self) -> Option<u16> {
+        let attempt = self.attempts.last()?;
+        let failed = attempt.ended.is_some_and(|(_, v)| v.is_provider_fault());
+        attempt.status.filter(|s| (200..400).contains(s) && !failed)
+    }
+
+    /// The gateway refuses.
+    pub fn reject(&mut self, code: RejectCode) {
+        self.reject = Some(code);
+        self.client_status = code.status();
+    }
+
+    /// The target that is answering, or last tried.
+    #[must_use]
+    pub fn current_target(&self) -> Option<TargetId> {
+        self.attempts.last().map(|a| a.target)
+    }
+
+    /// The current attempt if it has not had its first byte: its target and how long it has waited.
+    #[must_use]
+    pub fn waiting(&self, now: Nanos) -> Option<(TargetId, Nanos)> {
+        let attempt = self.attempts.last()?;
+        if attempt.first_byte.is_some() || attempt.ended.is_some() {
+            return None;
+        }
+        Some((attempt.target, now.saturating_sub(attempt.started)))
+    }
+
+    fn end_attempt(&mut self, now: Nanos, verdict: Option<Verdict>) {
+        let timeout = self
+            .model
+            .and_then(|m| self.policy.model(m))
+            .map_or(u64::MAX, |m| u64::from(m.first_byte_timeout_ms) * 1_000_000);
+        let Some(attempt) = self.attempts.last_mut() else {
+            return;
+        };
+        if attempt.ended.is_some() {
+            return;
+        }
+        let waited = now.saturating_sub(attempt.started);
+        let verdict = verdict.unwrap_or(match attempt.first_byte {
+            Some(_) => Verdict::Cut,
+            // Envoy's timer and this clock differ by less than a tenth.
+            None if waited >= timeout / 10 * 9 => Verdict::Timeout,
+            None => Verdict::Unreachable,
+        });
+        attempt.ended = Some((now, verdict));
+        self.policy.attempt_ended(attempt.provider);
+    }
+
+    /// Ends the exchange. The record, the first time; `None` for every call after.
+    pub fn settle(&mut self, end: End, now: Nanos) -> Option<Record> {
+        if self.settled {
+            return None;
+        }
+        self.settled = true;
+        let verdict = match end {
+            End::Complete => Verdict::Ok,
+            End::ClientGone => Verdict::Abandoned,
+            End::Broken if self.client_status == 0 => Verdict::Unreachable,
+            End::Broken => Verdict::Cut,
+        };
+        self.end_attempt(now, Some(verdict));
+        Some(self.record(end, now))
+    }
+
+    fn outcome(&self, end: End) -> Outcome {
+        let last = self.attempts.last().and_then(|a| a.ended).map(|(_, v)| v);
+        match (end, self.reject) {
+            (End::ClientGone, None) => Outcome::ClientGone,
+            (_, Some(_)) if self.attempts.is_empty() => Outcome::Rejected,
+            (_, Some(_)) => Outcome::Failed,
+            (End::Broken, None) => Outcome::Cut,
+            (End::Complete, None) => match last {
+                Some(Verdict::Cut) => Outcome::Cut,
+                Some(Verdict::ClientError) => Outcome::ClientError,
+                Some(_) | None => Outcome::Ok,
+            },
+        }
+    }
+
+    fn record(&self, end: End, now: Nanos) -> Record {
+        let outcome = self.outcome(end);
+        let key = self.admission.and_then(|a| self.policy.key(a.key));
+        let answered = matches!(outcome, Outcome::Ok | Outcome::Cut | Outcome::ClientGone);
+        let (usage, usage_source) = match self.usage {
+            Some(usage) => (usage, UsageSource::Reported),
+            None if answered && self.client_status == 200 => {
+                (self.estimate, UsageSource::Estimated)
+            }
+            None => (Usage::default(), UsageSource::None),
+        };
+        Record {
+            id: self.id.clone(),
+            at_ms: self.started / 1_000_000,
+            tenant: key.map_or_else(String::new, |k| k.tenant.clone()),
+            key: key.map_or_else(String::new, |k| k.id.clone()),
+            endpoint: self.endpoint,
+            model: self.model_name().to_owned(),
+            priority: self.admission.map_or(Priority::Standard, |a| a.priority),
+            stream: self.stream,
+            snapshot: self.policy.snapshot().version.clone(),
+            scores: self.knowledge.scores,
+            stale: self.knowledge.stale,
+            rule: self.decision.map_or(Rule::None, |d| d.rule),
+            status: self.client_status,
+            outcome,
+            reject: self.reject,
+            duration_us: now.saturating_sub(self.started) / 1_000,
+            attempts: self
+                .attempts
+                .iter()
+                .map(|a| self.attempt_record(a))
+                .collect(),
+            usage,
+            usage_source,
+            cost: self.cost(usage, usage_source),
+        }
+    }
+
+    fn model_name(&self) -> &str {
+        self.model
+            .and_then(|m| self.policy.model(m))
+            .map_or("", |m| m.name.as_str())
+    }
+
+    fn cost(&self, usage: Usage, source: UsageSource) -> Option<MicroUsd> {
+        if source == UsageSource::None {
+            return Some(MicroUsd(0));
+        }
+        let price = self.policy.target(self.current_target()?)?.price?;
+        Some(price.cost_of(usage.input_tokens, usage.output_tokens))
+    }
+
+    fn attempt_record(&self, attempt: &Attempt) -> AttemptRecord {
+        let since = |from: Nanos, to: Nanos| to.saturating_sub(from) / 1_000;
+        let (ended, verdict) = attempt
+            .ended
+            .unwrap_or((attempt.started, Verdict::Abandoned));
+        let provider = self.policy.provider(attempt.provider);
+        let target = self.policy.target(attempt.target);
+        AttemptRecord {
+            provider: provider.map_or_else(String::new, |p| p.name.clone()),
+            model: target.map_or_else(String::new, |t| t.model.clone()),
+            start_us: since(self.started, attempt.started),
+            status: attempt.status,
+            verdict,
+            ttft_us: attempt.first_byte.map(|at| since(attempt.started, at)),
+            duration_us: since(attempt.started, ended),
+        }
+    }
+}
+
+/// The verdict of a status that the router retries; `None` for success and for the client's errors.
+#[must_use]
+pub fn failure_of(status: u16) -> Option<Verdict> {
+    match status {
+        401 | 403 => Some(Verdict::Auth),
+        429 => Some(Verdict::RateLimited),
+        503 | 529 => Some(Verdict::Overloaded),
+        500.. => Some(Verdict::ServerError),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

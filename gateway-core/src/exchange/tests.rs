@@ -1,0 +1,212 @@
+use super::*;
+use crate::admit::Admission;
+use crate::decide::{Facts, decide};
+use crate::testing::demo;
+use proptest::prelude::*;
+
+const MS: Nanos = 1_000_000;
+
+/// An exchange for model `big`, decided in static order (providers a, b, c).
+fn decided(stream: bool) -> Exchange {
+    let policy = Rc::new(Policy::new(demo()).unwrap());
+    let mut exchange = Exchange::new(policy, "id-1".into(), Endpoint::ChatCompletions, 0);
+    exchange.admitted(Admission {
+        key: 0,
+        priority: Priority::Standard,
+        pin: None,
+        limit: None,
+    });
+    let model = exchange.inspected("big", stream).unwrap();
+    let facts = Facts {
+        model,
+        priority: Priority::Standard,
+        pin: None,
+        input_tokens: 10,
+        max_output_tokens: None,
+    };
+    let decision = decide(exchange.policy(), None, &facts, 0).unwrap();
+    exchange.decided(decision, Knowledge::default(), 10);
+    exchange
+}
+
+fn verdicts(record: &Record) -> Vec<(&str, Verdict)> {
+    record
+        .attempts
+        .iter()
+        .map(|a| (a.provider.as_str(), a.verdict))
+        .collect()
+}
+
+fn in_flight(exchange: &Exchange) -> u32 {
+    (0..4)
+        .map(|p| exchange.policy().in_flight(ProviderId(p)))
+        .sum()
+}
+
+#[test]
+fn a_plain_answer() {
+    let mut exchange = decided(false);
+    assert_eq!(exchange.attempt_began("a", MS), Some((TargetId(0), true)));
+    assert_eq!(in_flight(&exchange), 1);
+    assert_eq!(exchange.waiting(3 * MS), Some((TargetId(0), 2 * MS)));
+    exchange.attempt_answered(200, false, 5 * MS);
+    assert_eq!(exchange.answer(200, 5 * MS), Answer::Relay);
+    exchange.usage_reported(Usage {
+        input_tokens: 100,
+        output_tokens: 50,
+        cached_tokens: 0,
+    });
+    exchange.attempt_complete(9 * MS);
+    let record = exchange.settle(End::Complete, 10 * MS).unwrap();
+    assert_eq!(verdicts(&record), [("a", Verdict::Ok)]);
+    assert_eq!(record.outcome, Outcome::Ok);
+    assert_eq!(record.attempts[0].ttft_us, Some(4_000));
+    assert_eq!(record.attempts[0].duration_us, 8_000);
+    assert_eq!(record.cost, Some(MicroUsd(25 + 50)));
+    assert_eq!(in_flight(&exchange), 0);
+    assert!(exchange.settle(End::Complete, 11 * MS).is_none(), "once");
+}
+
+#[test]
+fn every_way_to_the_next_target() {
+    let mut exchange = decided(true);
+    exchange.attempt_began("a", 0);
+    exchange.attempt_answered(401, false, MS);
+    assert_eq!(
+        exchange.attempt_began("b", 2 * MS),
+        Some((TargetId(1), false))
+    );
+    exchange.attempt_answered(200, true, 3 * MS);
+    exchange.gate_failed(4 * MS);
+    exchange.attempt_began("c", 5 * MS);
+    exchange.attempt_answered(200, true, 6 * MS);
+    exchange.first_event(7 * MS);
+    assert_eq!(exchange.answer(200, 7 * MS), Answer::Relay);
+    exchange.output_estimated(3);
+    exchange.attempt_complete(9 * MS);
+    let record = exchange.settle(End::Complete, 10 * MS).unwrap();
+    assert_eq!(
+        verdicts(&record),
+        [
+            ("a", Verdict::Auth),
+            ("b", Verdict::FirstEvent),
+            ("c", Verdict::Ok)
+        ]
+    );
+    assert_eq!(
+        record.attempts[1].ttft_us, None,
+        "an error is no first token"
+    );
+    assert_eq!(record.usage_source, UsageSource::Estimated);
+    assert_eq!(record.usage.output_tokens, 3);
+}
+
+#[test]
+fn silence_is_a_timeout_or_unreachable_by_its_length() {
+    for (waited, verdict) in [
+        (10 * MS, Verdict::Unreachable),
+        (1_000 * MS, Verdict::Timeout),
+    ] {
+        let mut exchange = decided(false);
+        exchange.attempt_began("a", 0);
+        exchange.attempt_began("b", waited);
+        let record = exchange.settle(End::ClientGone, waited + MS).unwrap();
+        assert_eq!(record.attempts[0].verdict, verdict);
+        assert_eq!(record.attempts[1].verdict, Verdict::Abandoned);
+        assert_eq!(record.outcome, Outcome::ClientGone);
+    }
+}
+
+#[test]
+fn a_target_that_the_router_skipped_is_not_counted() {
+    let mut exchange = decided(false);
+    assert_eq!(exchange.attempt_began("c", 0), Some((TargetId(2), true)));
+    assert_eq!(exchange.attempt_began("d", MS), None, "never decided");
+}
+
+#[test]
+fn the_last_failure_says_what_the_client_reads() {
+    for (status, code) in [
+        (500, RejectCode::ProviderError),
+        (429, RejectCode::ProviderOverloaded),
+        (529, RejectCode::ProviderOverloaded),
+        (403, RejectCode::ProviderAuth),
+    ] {
+        let mut exchange = decided(false);
+        exchange.attempt_began("a", 0);
+        exchange.attempt_answered(status, false, MS);
+        let Answer::Fail(reject) = exchange.answer(status, 2 * MS) else {
+            panic!("{status} is a failure");
+        };
+        assert_eq!(reject.code, code);
+        let record = exchange.settle(End::Complete, 3 * MS).unwrap();
+        assert_eq!(
+            (record.outcome, record.status),
+            (Outcome::Failed, code.status())
+        );
+    }
+    let mut exchange = decided(false);
+    let Answer::Fail(reject) = exchange.answer(503, MS) else {
+        panic!("no attempt at all is a failure");
+    };
+    assert_eq!(reject.code, RejectCode::NoTarget);
+}
+
+#[test]
+fn the_clients_own_error_is_not_the_providers_fault() {
+    let mut exchange = decided(false);
+    exchange.attempt_began("a", 0);
+    exchange.attempt_answered(400, false, MS);
+    assert_eq!(exchange.answer(400, MS), Answer::ClientError);
+    let record = exchange.settle(End::Complete, 2 * MS).unwrap();
+    assert_eq!(record.outcome, Outcome::ClientError);
+    assert!(!record.attempts[0].verdict.is_provider_fault());
+}
+
+#[test]
+fn a_broken_stream_is_cut() {
+    let mut exchange = decided(true);
+    exchange.attempt_began("a", 0);
+    exchange.attempt_answered(200, true, MS);
+    exchange.first_event(MS);
+    exchange.answer(200, MS);
+    let record = exchange.settle(End::Broken, 2 * MS).unwrap();
+    assert_eq!(record.outcome, Outcome::Cut);
+    assert_eq!(record.attempts[0].verdict, Verdict::Cut);
+}
+
+proptest! {
+    /// Whatever comes in whatever order: one record, nothing in flight afterwards.
+    #[test]
+    fn any_events_end_exactly_once(
+        events in prop::collection::vec((0u8..9, 0u16..700, 0usize..5), 0..40), end in 0u8..3,
+    ) {
+        let mut exchange = decided(true);
+        let mut now = 0;
+        let mut records = 0;
+        for (event, status, provider) in events {
+            now += u64::from(status) * MS;
+            let name = ["a", "b", "c", "d", "zz"][provider];
+            match event {
+                0 => drop(exchange.attempt_began(name, now)),
+                1 => exchange.attempt_answered(status, provider > 2, now),
+                2 => exchange.first_event(now),
+                3 => exchange.gate_failed(now),
+                4 => exchange.attempt_cut(now),
+                5 => exchange.attempt_complete(now),
+                6 => drop(exchange.answer(status, now)),
+                7 => exchange.output_estimated(u64::from(status)),
+                _ => exchange.usage_reported(Usage::default()),
+            }
+        }
+        for _ in 0..2 {
+            let end = [End::Complete, End::ClientGone, End::Broken][usize::from(end)];
+            if let Some(record) = exchange.settle(end, now) {
+                records += 1;
+                prop_assert!(record.attempts.len() <= 3);
+            }
+        }
+        prop_assert_eq!(records, 1);
+        prop_assert_eq!(in_flight(&exchange), 0);
+    }
+}

@@ -1,0 +1,220 @@
+//! A snapshot with the indexes that make every look-up on the request path constant or logarithmic.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::priority::{Priority, PrioritySpec};
+use crate::snapshot::{
+    KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot, TargetId,
+    TargetSpec,
+};
+
+/// A key's SHA-256.
+type KeyDigest = [u8; 32];
+
+/// A snapshot that cannot be run: the sidecar compiles none of these, so it is a foreign one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadSnapshot {
+    /// A key's digest is not 64 hex digits.
+    Digest,
+    /// A model names a target, or a target a provider, that is not there.
+    Reference,
+}
+
+impl std::fmt::Display for BadSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Digest => "a key's sha256 is not 64 hex digits",
+            Self::Reference => "a model or target refers to something that is not defined",
+        })
+    }
+}
+
+/// What the filter runs: a [`Snapshot`], indexed.
+#[derive(Debug)]
+pub struct Policy {
+    snapshot: Snapshot,
+    /// Sorted by digest.
+    keys: Vec<(KeyDigest, u16)>,
+    models: BTreeMap<String, ModelId>,
+    /// Attempts in flight from this worker, per provider.
+    in_flight: Vec<Cell<u32>>,
+}
+
+impl Policy {
+    /// Indexes a snapshot.
+    ///
+    /// # Errors
+    /// [`BadSnapshot`] when it contradicts itself.
+    pub fn new(snapshot: Snapshot) -> Result<Self, BadSnapshot> {
+        check_references(&snapshot)?;
+        let mut keys = Vec::with_capacity(snapshot.keys.len());
+        for (index, key) in snapshot.keys.iter().enumerate() {
+            let digest = parse_digest(&key.sha256).ok_or(BadSnapshot::Digest)?;
+            keys.push((digest, u16::try_from(index).unwrap_or(u16::MAX)));
+        }
+        keys.sort_unstable();
+        let models = snapshot
+            .models
+            .iter()
+            .enumerate()
+            .map(|(i, m)| {
+                (
+                    m.name.clone(),
+                    ModelId(u16::try_from(i).unwrap_or(u16::MAX)),
+                )
+            })
+            .collect();
+        let in_flight = snapshot.providers.iter().map(|_| Cell::new(0)).collect();
+        Ok(Self {
+            snapshot,
+            keys,
+            models,
+            in_flight,
+        })
+    }
+
+    /// The snapshot itself.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// The key whose digest is the SHA-256 of `secret`.
+    ///
+    /// The binary search compares digests of the secret, not the secret, and the final comparison
+    /// is constant in time: timing tells nothing about any key.
+    #[must_use]
+    pub fn key_for(&self, secret: &[u8]) -> Option<(u16, &KeySpec)> {
+        let digest: KeyDigest = Sha256::digest(secret).into();
+        let at = self.keys.partition_point(|(known, _)| *known < digest);
+        let (known, index) = self.keys.get(at)?;
+        if !bool::from(known.ct_eq(&digest)) {
+            return None;
+        }
+        self.key(*index).map(|key| (*index, key))
+    }
+
+    /// A key by its index.
+    #[must_use]
+    pub fn key(&self, index: u16) -> Option<&KeySpec> {
+        self.snapshot.keys.get(usize::from(index))
+    }
+
+    /// A model by the name that clients use.
+    #[must_use]
+    pub fn model_named(&self, name: &str) -> Option<ModelId> {
+        self.models.get(name).copied()
+    }
+
+    /// A model by its index.
+    #[must_use]
+    pub fn model(&self, id: ModelId) -> Option<&ModelSpec> {
+        self.snapshot.models.get(usize::from(id.0))
+    }
+
+    /// A target by its index.
+    #[must_use]
+    pub fn target(&self, id: TargetId) -> Option<&TargetSpec> {
+        self.snapshot.targets.get(usize::from(id.0))
+    }
+
+    /// A provider by its index.
+    #[must_use]
+    pub fn provider(&self, id: ProviderId) -> Option<&ProviderSpec> {
+        self.snapshot.providers.get(usize::from(id.0))
+    }
+
+    /// What a priority weighs and promises.
+    #[must_use]
+    pub fn priority(&self, priority: Priority) -> &PrioritySpec {
+        let [critical, standard, batch] = &self.snapshot.priorities;
+        match priority {
+            Priority::Critical => critical,
+            Priority::Standard => standard,
+            Priority::Batch => batch,
+        }
+    }
+
+    /// Attempts in flight at a provider from this worker.
+    #[must_use]
+    pub fn in_flight(&self, id: ProviderId) -> u32 {
+        self.in_flight.get(usize::from(id.0)).map_or(0, Cell::get)
+    }
+
+    pub(crate) fn attempt_began(&self, id: ProviderId) {
+        if let Some(count) = self.in_flight.get(usize::from(id.0)) {
+            count.set(count.get().saturating_add(1));
+        }
+    }
+
+    pub(crate) fn attempt_ended(&self, id: ProviderId) {
+        if let Some(count) = self.in_flight.get(usize::from(id.0)) {
+            count.set(count.get().saturating_sub(1));
+        }
+    }
+
+    /// A provider by its name.
+    #[must_use]
+    pub fn provider_named(&self, name: &str) -> Option<ProviderId> {
+        let at = self
+            .snapshot
+            .providers
+            .iter()
+            .position(|p| p.name == name)?;
+        u16::try_from(at).ok().map(ProviderId)
+    }
+
+    /// The models that a key may use, in the snapshot's order.
+    pub fn models_of<'a>(&'a self, key: &'a KeySpec) -> impl Iterator<Item = &'a ModelSpec> {
+        (0u16..)
+            .zip(&self.snapshot.models)
+            .filter(|(i, _)| grants(key, ModelId(*i)))
+            .map(|(_, model)| model)
+    }
+}
+
+/// Whether `key` may use `model`.
+#[must_use]
+pub fn grants(key: &KeySpec, model: ModelId) -> bool {
+    match &key.models {
+        ModelGrant::All => true,
+        ModelGrant::Only(ids) => ids.contains(&model),
+    }
+}
+
+fn check_references(snapshot: &Snapshot) -> Result<(), BadSnapshot> {
+    let providers_ok = snapshot
+        .targets
+        .iter()
+        .all(|t| usize::from(t.provider.0) < snapshot.providers.len());
+    let targets_ok = snapshot
+        .models
+        .iter()
+        .flat_map(|m| &m.targets)
+        .all(|t| usize::from(t.0) < snapshot.targets.len());
+    if providers_ok && targets_ok {
+        Ok(())
+    } else {
+        Err(BadSnapshot::Reference)
+    }
+}
+
+fn parse_digest(hex: &str) -> Option<KeyDigest> {
+    let hex = hex.as_bytes();
+    if hex.len() != 64 {
+        return None;
+    }
+    let mut digest = [0u8; 32];
+    for (byte, pair) in digest.iter_mut().zip(hex.chunks_exact(2)) {
+        let text = std::str::from_utf8(pair).ok()?;
+        *byte = u8::from_str_radix(text, 16).ok()?;
+    }
+    Some(digest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! A small snapshot for tests: four providers, two models, two keys.
+
+use crate::money::{MicroUsdPerMillion, Price};
+use crate::priority::{Priority, PrioritySpec, Slo, Weights};
+use crate::snapshot::{
+    GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderKind, ProviderSpec,
+    RequestLimit, Snapshot, SnapshotVersion, TargetId, TargetSpec, Tier,
+};
+
+/// The secret of the first key.
+pub(crate) const DEMO_KEY: &str = "ark-demo";
+
+/// Providers `a` to `d` at 100 %, 80 %, 40 % and 30 % of the price; model `big` on all of them,
+/// `small` on `a` only. Key 0 may do all; key 1 only `small` as batch.
+pub(crate) fn demo() -> Snapshot {
+    let providers = [("a", 100), ("b", 80), ("c", 40), ("d", 30)];
+    let mut targets: Vec<_> = (0u16..)
+        .zip(providers)
+        .map(|(i, (_, percent))| TargetSpec {
+            provider: ProviderId(i),
+            model: format!("big-at-{i}"),
+            price: Some(price(percent)),
+        })
+        .collect();
+    targets.push(TargetSpec {
+        provider: ProviderId(0),
+        model: "small".into(),
+        price: Some(price(10)),
+    });
+    Snapshot {
+        version: SnapshotVersion("0123456789ab".into()),
+        gateway: GatewaySpec {
+            body_limit_bytes: 1_000,
+            snapshot_max_age_ms: 5_000,
+            max_attempts: 3,
+        },
+        providers: providers.map(|(name, _)| provider(name)).into(),
+        targets,
+        models: vec![model("big", &[0, 1, 2, 3]), model("small", &[4])],
+        keys: vec![
+            KeySpec {
+                id: "demo".into(),
+                tenant: "acme".into(),
+                // SHA-256 of `ark-demo`.
+                sha256: sha256_hex(DEMO_KEY),
+                models: ModelGrant::All,
+                priority: Priority::Standard,
+                priorities: Priority::ALL.into(),
+                may_pin: true,
+                limit: None,
+            },
+            KeySpec {
+                id: "limited".into(),
+                tenant: "acme".into(),
+                sha256: sha256_hex("ark-limited"),
+                models: ModelGrant::Only(vec![ModelId(1)]),
+                priority: Priority::Batch,
+                priorities: vec![Priority::Batch],
+                may_pin: false,
+                limit: Some(RequestLimit {
+                    requests_per_minute: 60,
+                    burst: 2,
+                }),
+            },
+        ],
+        priorities: [
+            priority([0.1, 0.4, 0.5], 2_000.0, 0.0),
+            priority([0.3, 0.4, 0.3], 5_000.0, 0.05),
+            priority([0.8, 0.1, 0.1], 30_000.0, 0.1),
+        ],
+    }
+}
+
+fn sha256_hex(secret: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest: [u8; 32] = Sha256::digest(secret.as_bytes()).into();
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn price(percent: u64) -> Price {
+    Price {
+        input: MicroUsdPerMillion(2_500 * percent),
+        output: MicroUsdPerMillion(10_000 * percent),
+    }
+}
+
+fn provider(name: &str) -> ProviderSpec {
+    ProviderSpec {
+        name: name.into(),
+        kind: ProviderKind::Openai,
+        authority: format!("{name}.test"),
+        base_path: "/v1".into(),
+        api_version: None,
+        tier: Tier::Official,
+        certifications: 1,
+        max_in_flight: 100,
+    }
+}
+
+fn model(name: &str, targets: &[u16]) -> ModelSpec {
+    ModelSpec {
+        name: name.into(),
+        targets: targets.iter().map(|t| TargetId(*t)).collect(),
+        reference_price: Some(price(100)),
+        first_byte_timeout_ms: 1_000,
+        total_timeout_ms: 60_000,
+    }
+}
+
+fn priority([cost, performance, reliability]: [f32; 3], slo_ms: f32, explore: f32) -> PrioritySpec {
+    PrioritySpec {
+        weights: Weights {
+            cost,
+            performance,
+            reliability,
+            load: 0.1,
+            compliance: 0.0,
+        },
+        slo: Slo {
+            latency_ms: slo_ms,
+            failure_rate: 0.01,
+        },
+        exploration_share: explore,
+    }
+}
