@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ark_dialect::error_body::{ModelObject, model_object, models_list};
-use ark_dialect::provider_error;
+use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ProviderError};
 use ark_dialect::request::RequestInspector;
-use ark_gateway_core::admit::{Admission, RequestHead, Route, admit, route};
+use ark_gateway_core::admit::{Admission, Route, admit, route};
 use ark_gateway_core::decide::{Facts, decide};
 use ark_gateway_core::exchange::{Answer, End, Exchange};
 use ark_gateway_core::limit::{LimitVerdict, Nanos};
@@ -23,9 +23,6 @@ use crate::{host, limits, reply, vm};
 
 /// Bytes of the body in Wasm memory at a time: it never shrinks, so a large body must not fill it.
 const WINDOW: usize = 64 * 1024;
-
-/// Largest error body of a provider that is read and translated.
-const ERROR_BODY_LIMIT: usize = 64 * 1024;
 
 /// Bytes of JSON per prompt token, for the estimate that decides; usage is what is billed.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -66,8 +63,8 @@ impl GatewayFilter {
             self.answer_json(200, b"{\"status\":\"ok\"}");
             return Ok(false);
         }
-        let policy = vm::with(|vm| vm.policy.clone())
-            .ok_or_else(|| Reject::new(RejectCode::NotReady))?;
+        let policy =
+            vm::with(|vm| vm.policy.clone()).ok_or_else(|| Reject::new(RejectCode::NotReady))?;
         if matches!(route, Ok(Route::Ready)) {
             self.answer_json(200, b"{\"status\":\"ready\"}");
             return Ok(false);
@@ -103,7 +100,13 @@ impl GatewayFilter {
     }
 
     /// Registers the request under an id that no other request in flight has.
-    fn begin(&mut self, head: &Head, policy: &Rc<Policy>, endpoint: Endpoint, now: Nanos) -> Shared {
+    fn begin(
+        &mut self,
+        head: &Head,
+        policy: &Rc<Policy>,
+        endpoint: Endpoint,
+        now: Nanos,
+    ) -> Shared {
         let given = head.request_id().unwrap_or_default();
         let mut id = given.to_owned();
         let live = loop {
@@ -171,7 +174,13 @@ impl GatewayFilter {
         let (Some(inspector), Some(live)) = (&mut self.inspector, &self.live) else {
             return Ok(());
         };
-        let limit = live.borrow().exchange.policy().snapshot().gateway.body_limit_bytes;
+        let limit = live
+            .borrow()
+            .exchange
+            .policy()
+            .snapshot()
+            .gateway
+            .body_limit_bytes;
         if size as u64 > limit {
             return Err(Reject::body_too_large(limit));
         }
@@ -247,8 +256,14 @@ impl GatewayFilter {
         self.limit.map_or_else(Vec::new, |(limit, verdict)| {
             vec![
                 ("x-ratelimit-limit-requests", limit.to_string()),
-                ("x-ratelimit-remaining-requests", verdict.remaining.to_string()),
-                ("x-ratelimit-reset-requests", format!("{}ms", verdict.reset_ms)),
+                (
+                    "x-ratelimit-remaining-requests",
+                    verdict.remaining.to_string(),
+                ),
+                (
+                    "x-ratelimit-reset-requests",
+                    format!("{}ms", verdict.reset_ms),
+                ),
             ]
         })
     }
@@ -269,7 +284,11 @@ impl GatewayFilter {
         } else {
             host::set_response_header("x-ark-snapshot", version);
         }
-        if let Some(target) = live.exchange.current_target().and_then(|t| policy.target(t)) {
+        if let Some(target) = live
+            .exchange
+            .current_target()
+            .and_then(|t| policy.target(t))
+        {
             host::set_response_header("x-ark-model", &target.model);
         }
         for (name, value) in self.limit_headers() {
@@ -278,13 +297,9 @@ impl GatewayFilter {
     }
 
     /// Replaces a provider's error by its cleaned form.
-    fn clean_error(&self, size: usize) {
-        let status = self
-            .live
-            .as_ref()
-            .map_or(400, |l| l.borrow().exchange.client_status());
-        let body = host::body(BufferType::HttpResponseBody, 0, size.min(ERROR_BODY_LIMIT));
-        let clean = provider_error::clean(status, &body);
+    fn clean_error(size: usize) {
+        let body = host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));
+        let clean = ProviderError::read(&body).body();
         host::set_response_header("content-type", "application/json");
         host::set_response_header("content-length", &clean.len().to_string());
         host::replace_body(BufferType::HttpResponseBody, size, &clean);
@@ -336,7 +351,10 @@ impl HttpContext for GatewayFilter {
             return Action::Continue;
         };
         let mut live = shared.borrow_mut();
-        let status = live.exchange.relaying().unwrap_or_else(host::response_status);
+        let status = live
+            .exchange
+            .relaying()
+            .unwrap_or_else(host::response_status);
         match live.exchange.answer(status, host::now()) {
             Answer::Relay => {
                 self.answering = Answering::Relay;
@@ -370,7 +388,7 @@ impl HttpContext for GatewayFilter {
         if !end_of_stream {
             return Action::Pause;
         }
-        self.clean_error(size);
+        Self::clean_error(size);
         Action::Continue
     }
 

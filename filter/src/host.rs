@@ -29,11 +29,7 @@ pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
 pub(crate) fn set_request_header(name: &str, value: &str) {
     report(
         name,
-        hostcalls::set_map_value_bytes(
-            MapType::HttpRequestHeaders,
-            name,
-            Some(value.as_bytes()),
-        ),
+        hostcalls::set_map_value_bytes(MapType::HttpRequestHeaders, name, Some(value.as_bytes())),
     );
 }
 
@@ -56,11 +52,7 @@ pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
 pub(crate) fn set_response_header(name: &str, value: &str) {
     report(
         name,
-        hostcalls::set_map_value_bytes(
-            MapType::HttpResponseHeaders,
-            name,
-            Some(value.as_bytes()),
-        ),
+        hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value.as_bytes())),
     );
 }
 

@@ -31,3 +31,10 @@ pub fn start() {
     proxy_wasm::set_log_level(LogLevel::Warn);
     proxy_wasm::set_root_context(|_| Box::new(root::Root::default()));
 }
+
+/// Takes the records that wait for the sidecar, for tests of the callbacks.
+#[doc(hidden)]
+#[must_use]
+pub fn drain_records() -> Vec<ark_gateway_core::record::Record> {
+    vm::with(|vm| vm.records.drain(..).collect())
+}

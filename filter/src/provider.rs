@@ -98,7 +98,7 @@ impl ProviderFilter {
         let body = host::body(BufferType::HttpRequestBody, 0, size);
         match plan.apply(&body) {
             Ok(rewritten) => host::replace_body(BufferType::HttpRequestBody, size, &rewritten),
-            Err(error) => host::warn(&format!("a request could not be rewritten: {error}")),
+            Err(error) => host::warn(&format!("a request could not be rewritten: {error:?}")),
         }
     }
 
@@ -117,7 +117,7 @@ impl ProviderFilter {
         self.gated = size;
         let mut verdict = gate.push(&chunk);
         if end && verdict == GateVerdict::NeedMore {
-            verdict = gate.finish();
+            verdict = std::mem::take(gate).finish();
         }
         match verdict {
             GateVerdict::NeedMore => Action::Pause,

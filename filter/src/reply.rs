@@ -1,5 +1,6 @@
 //! The one function that turns a refusal into a response in the caller's dialect.
 
+use ark_dialect::error_body::{ErrorObject, error_body};
 use ark_gateway_core::reject::Reject;
 use proxy_wasm::hostcalls;
 
@@ -11,7 +12,7 @@ const MARK: &str = "x-ark-reject";
 
 /// The body of a refusal, in OpenAI's form.
 pub(crate) fn body_of(reject: &Reject) -> Vec<u8> {
-    ark_dialect::error_body::error_body(&ark_dialect::error_body::ErrorBody {
+    error_body(&ErrorObject {
         message: &reject.message,
         kind: reject.code.openai_type(),
         param: reject.param.as_deref(),
@@ -22,7 +23,10 @@ pub(crate) fn body_of(reject: &Reject) -> Vec<u8> {
 /// Answers the request with a refusal.
 pub(crate) fn refuse(reject: &Reject, extra: &[(&str, &str)]) {
     let retry_after = reject.retry_after_s.map(|s| s.to_string());
-    let mut headers = vec![("content-type", "application/json"), (MARK, reject.code.as_str())];
+    let mut headers = vec![
+        ("content-type", "application/json"),
+        (MARK, reject.code.as_str()),
+    ];
     if let Some(seconds) = retry_after.as_deref() {
         headers.push(("retry-after", seconds));
     }

@@ -151,7 +151,10 @@ fn take(response: SyncResponse) {
     if let Some(snapshot) = &response.snapshot
         && let Ok(bytes) = serde_json::to_vec(snapshot)
     {
-        host::report("snapshot", hostcalls::set_shared_data(KEPT, Some(&bytes), None));
+        host::report(
+            "snapshot",
+            hostcalls::set_shared_data(KEPT, Some(&bytes), None),
+        );
     }
     let now = host::now();
     vm::with(|vm| {
