@@ -1,1 +1,18 @@
-//! Wire formats of clients and providers.
+//! Wire formats of clients and providers, without I/O: bytes in, facts and bytes out.
+//!
+//! Every reader is incremental, takes any chunking, holds a bounded amount of memory and never
+//! panics: it runs inside Envoy's Wasm VM, where a panic is an outage and memory never shrinks.
+//! What is not acted on is passed on byte for byte.
+
+pub mod answer;
+mod bytes;
+pub mod error_body;
+pub mod gate;
+pub mod json_scan;
+pub mod path;
+pub mod provider_error;
+pub mod relay;
+pub mod request;
+pub mod rewrite;
+pub mod sse;
+pub mod usage;

@@ -114,6 +114,7 @@ impl GatewayFilter {
             let live = Rc::new(RefCell::new(Live {
                 exchange,
                 facts: None,
+                path: head.path().to_owned(),
                 has_content_length: head.request().content_length.is_some(),
             }));
             if !id.is_empty() && vm::with(|vm| vm.register(&id, &live)) {
@@ -444,7 +445,9 @@ fn route_by(policy: &Policy, decision: &ark_gateway_core::decide::Decision, fact
         }
     }
     let retries = decision.len().saturating_sub(1);
-    host::set_request_header("x-envoy-max-retries", &retries.to_string());
+    if retries + 1 != usize::from(policy.snapshot().gateway.max_attempts) {
+        host::set_request_header("x-envoy-max-retries", &retries.to_string());
+    }
     if let Some(model) = policy.model(facts.model) {
         host::set_request_header(
             "x-envoy-upstream-rq-timeout-ms",

@@ -33,6 +33,13 @@ impl Head {
         head
     }
 
+    /// `:path` with its query.
+    pub(crate) fn path(&self) -> &str {
+        let path = self.headers.iter().find(|(n, _)| n == ":path");
+        path.and_then(|(_, v)| std::str::from_utf8(v).ok())
+            .unwrap_or_default()
+    }
+
     /// Envoy's id of the request.
     pub(crate) fn request_id(&self) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(n, _)| n == "x-request-id")?;

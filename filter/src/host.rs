@@ -115,7 +115,7 @@ pub(crate) fn plugin_configuration() -> Vec<u8> {
 /// Warns in Envoy's log. Never give it content or a secret.
 pub(crate) fn warn(message: &str) {
     // There is nowhere left to report that the log does not take a line.
-    drop(hostcalls::log(LogLevel::Warn, &format!("ark: {message}")));
+    let _ = hostcalls::log(LogLevel::Warn, &format!("ark: {message}"));
 }
 
 /// Logs what Envoy refused, so that nothing is ever ignored in silence.

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use ark_dialect::answer::AnswerInspector;
-use ark_dialect::gate::{FirstEvent, GateVerdict};
+use ark_dialect::gate::{FirstEvent, GateError, GateVerdict};
 use ark_dialect::path::{Endpoint as WireEndpoint, Layout, upstream_path};
+use ark_dialect::provider_error::ErrorClass;
 use ark_dialect::relay::{RelayOut, StreamRelay};
 use ark_dialect::rewrite::{Edits, Plan, plan};
 use ark_dialect::usage::Usage as WireUsage;
@@ -29,11 +30,13 @@ enum Reading {
     /// Not a success, or nothing to read.
     Pass,
     /// A stream whose first event has not come; the answer's head is held.
-    Gate(FirstEvent),
+    Gate(Box<FirstEvent>),
     /// A stream that flows.
-    Stream(StreamRelay),
+    Stream(Box<StreamRelay>),
     /// A JSON answer.
-    Json(AnswerInspector),
+    Json(Box<AnswerInspector>),
+    /// What follows an error that has been answered already.
+    Discard,
 }
 
 /// One attempt.
@@ -69,19 +72,23 @@ impl ProviderFilter {
                 host::remove_request_header(name);
             }
         }
-        self.rewrite_head(&live, target)
+        self.rewrite_head(&live, target, first)
     }
 
-    fn rewrite_head(&mut self, live: &Live, target: TargetId) -> Option<()> {
+    /// Sets what this provider needs. The first attempt sees the client's head and skips what is
+    /// right already; a later one sees what the attempts before it wrote, and sets all.
+    fn rewrite_head(&mut self, live: &Live, target: TargetId, first: bool) -> Option<()> {
         let policy = live.exchange.policy();
         let target = policy.target(target)?;
         let provider = policy.provider(target.provider)?;
         host::set_request_header(":authority", &provider.authority);
-        host::set_request_header(":path", &path_of(provider, &target.model, live)?);
+        let path = path_of(provider, &target.model, live)?;
+        if !first || path != live.path {
+            host::set_request_header(":path", &path);
+        }
         let facts = live.facts.as_ref()?;
         let rewritten = plan(facts, edits(provider, &target.model, live));
-        if live.has_content_length {
-            // Absolute, as an attempt before this one may have changed it.
+        if live.has_content_length && (!first || !rewritten.is_empty()) {
             let length = rewritten.new_len().to_string();
             host::set_request_header("content-length", &length);
         }
@@ -117,21 +124,38 @@ impl ProviderFilter {
         self.gated = size;
         let mut verdict = gate.push(&chunk);
         if end && verdict == GateVerdict::NeedMore {
-            verdict = std::mem::take(gate).finish();
+            verdict = std::mem::take(&mut **gate).finish();
         }
         match verdict {
             GateVerdict::NeedMore => Action::Pause,
             GateVerdict::Pass => {
                 self.with_exchange(|e| e.first_event(host::now()));
                 let strip = self.strips_usage();
-                self.reading = Reading::Stream(StreamRelay::new(strip));
+                self.reading = Reading::Stream(Box::new(StreamRelay::new(strip)));
                 self.on_stream(size, end)
             }
-            GateVerdict::ProviderError(_) => {
-                self.with_exchange(|e| e.gate_failed(host::now()));
-                self.reading = Reading::Pass;
-                host::set_response_header(":status", RETRIABLE);
+            GateVerdict::ProviderError(error) => {
+                self.on_gate_error(&error, size);
                 Action::Continue
+            }
+        }
+    }
+
+    /// The stream began with an error: the client's own is answered as the 400 that it should have
+    /// been, any other makes the router try the next target.
+    fn on_gate_error(&mut self, error: &GateError, size: usize) {
+        match error {
+            GateError::Reported(error) if error.class() == ErrorClass::Client => {
+                self.with_exchange(|e| e.attempt_answered(400, false, host::now()));
+                host::set_response_header(":status", "400");
+                host::set_response_header("content-type", "application/json");
+                host::replace_body(BufferType::HttpResponseBody, size, &error.body());
+                self.reading = Reading::Discard;
+            }
+            GateError::Reported(_) | GateError::Empty => {
+                self.with_exchange(|e| e.gate_failed(host::now()));
+                host::set_response_header(":status", RETRIABLE);
+                self.reading = Reading::Pass;
             }
         }
     }
@@ -224,7 +248,7 @@ impl HttpContext for ProviderFilter {
             return Action::Continue;
         }
         if !gated {
-            self.reading = Reading::Json(AnswerInspector::new());
+            self.reading = Reading::Json(Box::default());
             if end_of_stream {
                 self.finish_json();
             }
@@ -234,7 +258,7 @@ impl HttpContext for ProviderFilter {
             // What the client gets is shorter than what the provider announced.
             host::remove_response_header("content-length");
         }
-        self.reading = Reading::Gate(FirstEvent::new());
+        self.reading = Reading::Gate(Box::default());
         if end_of_stream {
             return self.on_gated(0, true);
         }
@@ -247,6 +271,10 @@ impl HttpContext for ProviderFilter {
             Reading::Gate(_) => self.on_gated(size, end_of_stream),
             Reading::Stream(_) => self.on_stream(size, end_of_stream),
             Reading::Json(_) => self.on_json(size, end_of_stream),
+            Reading::Discard => {
+                host::replace_body(BufferType::HttpResponseBody, size, &[]);
+                Action::Continue
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Live {
     pub(crate) exchange: Exchange,
     /// What its body said, for rewriting it per attempt.
     pub(crate) facts: Option<RequestFacts>,
+    /// The client's path, query included.
+    pub(crate) path: String,
     /// The request said how long its body is, so a rewrite must say so too.
     pub(crate) has_content_length: bool,
 }

@@ -1,6 +1,14 @@
 //! The filter's real callbacks on a fake host: no Wasm, no Envoy, milliseconds.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail loudly"
+)]
 
 mod host;
 mod story;
@@ -106,6 +114,25 @@ fn an_error_in_the_first_event_becomes_retriable_before_anything_is_sent() {
         let verdicts: Vec<_> = record.attempts.iter().map(|a| a.verdict).collect();
         assert_eq!(verdicts, [Verdict::FirstEvent, Verdict::Ok]);
         assert_eq!(record.usage.input_tokens, 9);
+    });
+}
+
+#[test]
+fn the_clients_own_error_in_the_first_event_is_a_400_and_not_retried() {
+    alone(|| {
+        let mut story = Story::begin();
+        let gateway = story.request(&chat(true));
+        let attempt = story.attempt("a");
+        story.head(attempt, 200, "text/event-stream");
+        let event = "data: {\"error\":{\"type\":\"invalid_request_error\",\"message\":\"bad n\",\"param\":\"n\"}}\n\n";
+        story.chunk(attempt, event, true);
+        assert_eq!(story.received(":status").as_deref(), Some("400"));
+        assert_eq!(story.relay(gateway), Action::Pause, "held to be cleaned");
+        let body = host(|h| h.response_body.clone());
+        let error: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(error["error"]["param"], "n");
+        story.end(gateway);
+        assert_eq!(story.only_record().outcome, Outcome::ClientError);
     });
 }
 

@@ -207,8 +207,7 @@ impl Story {
         let size = host(|h| h.request_body.len());
         unsafe { abi::proxy_on_request_body(context, size, true) };
         let sent = host(|h| h.request_body.clone());
-        let parsed = serde_json::from_slice(&sent).expect("JSON");
-        parsed
+        serde_json::from_slice(&sent).expect("JSON")
     }
 
     /// The router replays the original body at the next attempt.
@@ -267,7 +266,8 @@ impl Story {
 
     /// The exchange ends with its last byte.
     pub fn end(&mut self, gateway: u32) {
-        unsafe { abi::proxy_on_response_body(gateway, 0, true) };
+        let size = host(|h| h.response_body.len());
+        unsafe { abi::proxy_on_response_body(gateway, size, true) };
         self.gone(gateway);
     }
 

@@ -1,0 +1,162 @@
+//! Whether a stream begins with an answer or with an error.
+//!
+//! A provider may answer 200 and fail in its first event. Until that event is known nothing has
+//! reached the client, and the attempt can still go elsewhere.
+
+#[cfg(test)]
+mod tests;
+
+use crate::bytes::head;
+use crate::json_scan::{Keys, Kind, Member, ObjectScanner, Wanted};
+use crate::provider_error::{ErrorClass, ProviderError};
+use crate::sse::{Event, SseReader};
+
+/// Bytes after which a stream passes even if no event was found in it.
+pub const LOOK_AHEAD_BYTES: usize = 64 * 1024;
+
+const CAPTURE_BYTES: usize = 4096;
+const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
+    Wanted {
+        name,
+        capture_bytes,
+        unique: false,
+    }
+}
+
+static WANTED: [Wanted; 5] = [
+    wanted("error", CAPTURE_BYTES),
+    wanted("object", 16),
+    wanted("type", 128),
+    wanted("message", CAPTURE_BYTES),
+    wanted("code", 128),
+];
+
+/// What the gate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateVerdict {
+    /// Hold the stream.
+    NeedMore,
+    /// Let it go: it begins with an answer.
+    Pass,
+    /// It begins with an error, or is none.
+    ProviderError(GateError),
+}
+
+/// Why a stream does not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GateError {
+    /// It ended before its first event, or holds nothing but `[DONE]`.
+    Empty,
+    /// The provider's own error, safe to show.
+    Reported(ProviderError),
+}
+
+impl GateError {
+    /// What to do about it.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Empty => ErrorClass::Server,
+            Self::Reported(error) => error.class(),
+        }
+    }
+}
+
+/// Reads a stream up to its first event.
+#[derive(Debug)]
+pub struct FirstEvent {
+    reader: SseReader,
+    /// The same bytes as a JSON body, which some providers send whatever the content type.
+    body: ObjectScanner<5>,
+    seen_bytes: usize,
+    verdict: GateVerdict,
+}
+
+impl Default for FirstEvent {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FirstEvent {
+    /// A gate at the start of a stream.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            reader: SseReader::new(LOOK_AHEAD_BYTES),
+            body: ObjectScanner::new(&WANTED, Keys::Decoded),
+            seen_bytes: 0,
+            verdict: GateVerdict::NeedMore,
+        }
+    }
+
+    /// Reads the next bytes. Once decided, the verdict stays.
+    pub fn push(&mut self, chunk: &[u8]) -> GateVerdict {
+        if self.verdict == GateVerdict::NeedMore {
+            let chunk = head(chunk, LOOK_AHEAD_BYTES.saturating_sub(self.seen_bytes));
+            self.seen_bytes += chunk.len();
+            self.body.push(chunk);
+            self.read(chunk);
+            if self.verdict == GateVerdict::NeedMore && self.seen_bytes >= LOOK_AHEAD_BYTES {
+                self.verdict = GateVerdict::Pass;
+            }
+        }
+        self.verdict.clone()
+    }
+
+    /// Ends the stream; never [`GateVerdict::NeedMore`].
+    #[must_use]
+    pub fn finish(mut self) -> GateVerdict {
+        if self.verdict == GateVerdict::NeedMore {
+            if self.body.complete() {
+                return judge(&self.body, false);
+            }
+            // Some servers leave out the last blank line.
+            self.read(b"\n\n");
+        }
+        match self.verdict {
+            GateVerdict::NeedMore => GateVerdict::ProviderError(GateError::Empty),
+            GateVerdict::Pass | GateVerdict::ProviderError(_) => self.verdict,
+        }
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        let mut first = GateVerdict::NeedMore;
+        let read = self.reader.push(bytes, &mut |event| {
+            if first == GateVerdict::NeedMore {
+                first = verdict(event);
+            }
+        });
+        self.verdict = match (first, read) {
+            // An event of that size is no error message.
+            (GateVerdict::NeedMore, Err(_)) => GateVerdict::Pass,
+            (first, _) => first,
+        };
+    }
+}
+
+fn verdict(event: Event<'_>) -> GateVerdict {
+    if event.data.trim_ascii().is_empty() {
+        return GateVerdict::NeedMore;
+    }
+    if event.data.starts_with(b"[DONE]") {
+        return GateVerdict::ProviderError(GateError::Empty);
+    }
+    let mut scanner = ObjectScanner::new(&WANTED, Keys::Decoded);
+    scanner.push(event.data);
+    judge(&scanner, event.name == b"error")
+}
+
+fn judge(scanner: &ObjectScanner<5>, named_error: bool) -> GateVerdict {
+    let raw = |index: usize| scanner.member(index).and_then(Member::whole);
+    let error = scanner.member(0).filter(|m| m.kind != Kind::Null);
+    let is_error = |index: usize| raw(index) == Some(b"\"error\"");
+    let reported = if let Some(error) = error {
+        ProviderError::from_value(error.whole().unwrap_or_default())
+    } else if named_error || is_error(1) || is_error(2) {
+        ProviderError::from_members(raw(3), raw(2), raw(4))
+    } else {
+        return GateVerdict::Pass;
+    };
+    GateVerdict::ProviderError(GateError::Reported(reported))
+}
