@@ -66,7 +66,12 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
         input_tokens: 250,
         max_output_tokens: Some(100),
     };
-    let decision = decide(policy, Some(scores), &facts, i.wrapping_mul(0x9E37_79B9_7F4A_7C15))?;
+    let decision = decide(
+        policy,
+        Some(scores),
+        &facts,
+        i.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+    )?;
     exchange.decided(decision, Knowledge::default(), facts.input_tokens);
     let first = decision.targets().next().and_then(|t| policy.target(t))?;
     let provider = &policy.provider(first.provider)?.name;

@@ -1,0 +1,323 @@
+//! One request on a provider's port.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode};
+use serde_json::Value;
+
+use super::admin;
+use super::answer::{Answer, Context};
+use super::body::{AnswerBody, Pace};
+use super::recording::Recording;
+use super::refusal::Refusal;
+use super::route::route;
+use super::script::{Instead, Script};
+use super::seen::Seen;
+use super::sse::{Events, Pieces};
+use super::state::{Active, Arrival, Provider};
+use super::wire::Fate;
+
+/// Largest request body that is read, bytes.
+const BODY_LIMIT_BYTES: usize = 64 << 20;
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+/// The connection is to be reset, without an answer.
+#[derive(Debug)]
+pub(super) struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("reset as scripted")
+    }
+}
+
+impl std::error::Error for Reset {}
+
+/// An answer's status and, where it is not ours alone, its content type.
+struct Head {
+    status: u16,
+    content_type: HeaderValue,
+}
+
+/// One request that has been read, on its way to an answer.
+struct Exchange<'a> {
+    provider: &'a Arc<Provider>,
+    fate: &'a Arc<Fate>,
+    arrival: Arrival,
+    active: Active,
+}
+
+/// Answers `request`, received on the connection of `fate`.
+pub(super) async fn handle(
+    provider: Arc<Provider>,
+    fate: Arc<Fate>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Reset> {
+    let (mut parts, incoming) = request.into_parts();
+    if let Some(path) = parts.uri.path().strip_prefix("/_") {
+        fate.set_controlling();
+        let body = read_body(incoming).await.unwrap_or_default();
+        let reply = admin::provider_reply(&provider, path, &parts, &body).await;
+        return Ok(reply.map(|bytes| AnswerBody::whole(bytes, None)));
+    }
+    let active = provider.activate();
+    let Some(body) = read_body(incoming).await else {
+        return Err(Reset);
+    };
+    let headers = std::mem::take(&mut parts.headers);
+    let route = route(&provider.config, &parts.method, &parts.uri, &headers);
+    let script = read_script(&headers, &provider.config.name);
+    let echo = match &script {
+        Ok(Script {
+            instead: Some(Instead::EchoHeaders),
+            ..
+        }) => Some(names(&headers)),
+        _ => None,
+    };
+    let seen = see(&provider, &parts, headers, &body);
+    let plan = script.clone().unwrap_or_default();
+    let exchange = Exchange {
+        arrival: provider.admit(seen, plan),
+        provider: &provider,
+        fate: &fate,
+        active,
+    };
+    let (route, _script) = match (route, script) {
+        _ if body.len() > BODY_LIMIT_BYTES => return Ok(exchange.refuse(&too_large())),
+        (Err(refusal), _) => return Ok(exchange.refuse(&refusal)),
+        (_, Err(problem)) => {
+            let refusal = Refusal::invalid(problem, None).coded("invalid_demo_script");
+            return Ok(exchange.refuse(&refusal));
+        }
+        (Ok(route), Ok(script)) => (route, script),
+    };
+    let script = exchange.arrival.script.clone();
+    let context = Context {
+        config: &provider.config,
+        route,
+        script: &script,
+        sequence: exchange.arrival.sequence,
+        text: echo.as_deref(),
+    };
+    exchange.run(&context, &body).await
+}
+
+impl Exchange<'_> {
+    async fn run(self, context: &Context<'_>, body: &[u8]) -> Result<Response<AnswerBody>, Reset> {
+        match &context.script.instead {
+            None | Some(Instead::Ordinary | Instead::EchoHeaders) => {
+                Ok(match context.answer(body) {
+                    Ok(Answer::Whole { body, tokens }) => self.whole(200, JSON, body, tokens).await,
+                    Ok(Answer::Stream(events)) => self.stream(200, EVENTS, events).await,
+                    Err(refusal) => self.refuse(&refusal),
+                })
+            }
+            Some(Instead::Status(status)) => {
+                self.wait_if_scripted().await;
+                Ok(self.refuse(&Refusal::failed(*status)))
+            }
+            Some(Instead::Reset) => {
+                self.wait_if_scripted().await;
+                self.provider.count_reset();
+                self.active.finish();
+                Err(Reset)
+            }
+            // Ends when the peer closes the connection: hyper drops this future then.
+            Some(Instead::Hang) => std::future::pending().await,
+            Some(Instead::FirstEventError(kind)) => {
+                let mut events = Events::default();
+                let error = error_of_type(kind);
+                events.push(|out| out.extend_from_slice(error.to_string().as_bytes()));
+                Ok(self.stream(200, EVENTS, events).await)
+            }
+            Some(Instead::EmptyStream) => Ok(self.stream(200, EVENTS, Events::default()).await),
+            Some(Instead::Error200) => {
+                let error = error_of_type("server_error").to_string();
+                Ok(self.whole(200, JSON, Bytes::from(error), 0).await)
+            }
+            Some(Instead::Replay(name)) => match self.provider.recordings.get(name).cloned() {
+                Some(recording) => Ok(self.replay(recording).await),
+                None => {
+                    let problem = format!("no recording `{name}`: see --recordings");
+                    let refusal = Refusal::invalid(problem, None).coded("invalid_demo_script");
+                    Ok(self.refuse(&refusal))
+                }
+            },
+        }
+    }
+
+    async fn replay(self, recording: Recording) -> Response<AnswerBody> {
+        let content_type = HeaderValue::from_str(&recording.content_type).unwrap_or(JSON);
+        if recording.content_type.starts_with("text/event-stream") {
+            let events = Events::from_recording(&recording.body);
+            return self.stream(recording.status, content_type, events).await;
+        }
+        self.whole(recording.status, content_type, recording.body, 0)
+            .await
+    }
+
+    async fn whole(
+        self,
+        status: u16,
+        content_type: HeaderValue,
+        body: Bytes,
+        tokens: usize,
+    ) -> Response<AnswerBody> {
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let Arrival { ttft, tpot, .. } = self.arrival;
+        pause(ttft.saturating_add(tpot.saturating_mul(tokens.saturating_sub(1)))).await;
+        let head = Head {
+            status,
+            content_type,
+        };
+        self.respond(head, |active, _| AnswerBody::whole(body, Some(active)))
+    }
+
+    async fn stream(
+        self,
+        status: u16,
+        content_type: HeaderValue,
+        events: Events,
+    ) -> Response<AnswerBody> {
+        let pieces: Pieces = events.pieces(&self.arrival.script);
+        let pace = Pace {
+            first: self.arrival.ttft,
+            gap: self.arrival.tpot,
+        };
+        if pieces.early == 0 {
+            pause(pace.first).await;
+        }
+        let head = Head {
+            status,
+            content_type,
+        };
+        self.respond(head, |active, fate| {
+            AnswerBody::paced(pieces, pace, Arc::clone(fate), active)
+        })
+    }
+
+    fn refuse(self, refusal: &Refusal) -> Response<AnswerBody> {
+        let body = refusal.body(self.provider.config.kind).to_string();
+        let limited = refusal.status == 429;
+        let head = Head {
+            status: refusal.status,
+            content_type: JSON,
+        };
+        let mut response = self.respond(head, |active, _| AnswerBody::whole(body, Some(active)));
+        if limited {
+            let headers = response.headers_mut();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    fn respond(
+        self,
+        head: Head,
+        body: impl FnOnce(Active, &Arc<Fate>) -> AnswerBody,
+    ) -> Response<AnswerBody> {
+        self.provider.count_status(head.status);
+        let mut response = Response::new(body(self.active, self.fate));
+        *response.status_mut() =
+            StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.clone_from(&self.provider.headers);
+        headers.insert(CONTENT_TYPE, head.content_type);
+        if self.provider.config.vendor_headers {
+            let id = format!(
+                "req_{}_{}",
+                self.provider.config.name, self.arrival.sequence
+            );
+            if let Ok(id) = HeaderValue::try_from(id) {
+                headers.insert("x-request-id", id);
+            }
+        }
+        response
+    }
+
+    /// Failures are quick, unless a script says how slow.
+    async fn wait_if_scripted(&self) {
+        if let Some(ttft) = self.arrival.script.ttft {
+            pause(ttft).await;
+        }
+    }
+}
+
+async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+fn read_script(headers: &HeaderMap, provider: &str) -> Result<Script, String> {
+    match headers.get("x-demo-script") {
+        None => Ok(Script::default()),
+        Some(value) => {
+            let text = value
+                .to_str()
+                .map_err(|error| format!("x-demo-script: {error}"))?;
+            Script::parse_for(text, provider).map_err(|error| format!("x-demo-script: {error}"))
+        }
+    }
+}
+
+fn see(provider: &Provider, parts: &Parts, headers: HeaderMap, body: &Bytes) -> Option<Seen> {
+    let target = parts.uri.path_and_query().map_or("", |t| t.as_str());
+    (provider.config.seen > 0).then(|| Seen::new(parts.method.as_str(), target, headers, body))
+}
+
+fn names(headers: &HeaderMap) -> String {
+    headers
+        .keys()
+        .map(|name| Value::from(name.as_str()))
+        .collect::<Value>()
+        .to_string()
+}
+
+fn error_of_type(kind: &str) -> Value {
+    serde_json::json!({"error": {
+        "message": "The server had an error while processing your request.",
+        "type": kind, "param": null, "code": null,
+    }})
+}
+
+fn too_large() -> Refusal {
+    Refusal::invalid("The request is too large.", None).with_status(413)
+}
+
+/// Reads a body, at most one byte over the limit; `None` when the client went away in the middle.
+pub(super) async fn read_body(mut incoming: Incoming) -> Option<Bytes> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = incoming.frame().await {
+        let Ok(data) = frame.ok()?.into_data() else {
+            continue;
+        };
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+            continue;
+        }
+        if rest.is_empty() {
+            let more = usize::try_from(incoming.size_hint().lower()).unwrap_or(0);
+            rest.reserve((first.len() + data.len() + more).min(BODY_LIMIT_BYTES));
+            rest.extend_from_slice(&first);
+        }
+        rest.extend_from_slice(&data);
+        if rest.len() > BODY_LIMIT_BYTES {
+            break;
+        }
+    }
+    Some(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
+}
