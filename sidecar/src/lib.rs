@@ -1,1 +1,25 @@
 //! Ark control plane.
+
+pub mod config;
+pub mod control;
+pub mod credential;
+pub mod digest;
+pub mod envoy;
+pub mod histogram;
+pub mod http;
+pub mod keys;
+pub mod metrics;
+pub mod observations;
+pub mod rollout;
+pub mod scores;
+pub mod serve;
+pub mod supervise;
+#[cfg(test)]
+mod testing;
+pub mod verdicts;
+pub mod window;
+pub mod workers;
+pub mod xds;
+
+/// A moment: milliseconds since the start of the process, from a clock that never goes back.
+pub type Ms = u64;

@@ -1,2 +1,147 @@
 //! The `ark` command.
-fn main() {}
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command answers on standard output and complains on standard error"
+)]
+
+mod cli;
+
+use std::collections::BTreeSet;
+use std::io::{IsTerminal, Read};
+use std::path::Path;
+use std::process::ExitCode;
+
+use ark_sidecar::config::{self, Config};
+use ark_sidecar::control::Loaded;
+use ark_sidecar::envoy::{self, Place};
+use ark_sidecar::serve::{self, SYNC_INTERVAL_MS, shared};
+use ark_sidecar::{digest, keys};
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use cli::{Cli, Command, KeysCommand, LogFormat, RenderCommand, RenderEnvoy};
+
+/// Largest input of `ark keys hash`, bytes.
+const STDIN_LIMIT_BYTES: u64 = 64 * 1024;
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => {
+            log_to_stderr(args.log_format);
+            serve(args.into())
+        }
+        Command::Check { file } => check(&file),
+        Command::Render(RenderCommand::Envoy(args)) => render(&args),
+        Command::Keys(KeysCommand::New) => new_key(),
+        Command::Keys(KeysCommand::Hash) => hash_key(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("ark: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("ARK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+fn serve(options: serve::Options) -> Result<(), String> {
+    // One thread: the work is small, and memory is what a sidecar is measured by.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(serve::run(options))
+}
+
+fn load(file: &Path) -> Result<Loaded, String> {
+    let config = config::load(file).map_err(|error| error.to_string())?;
+    Ok(Loaded::new(config))
+}
+
+fn check(file: &Path) -> Result<(), String> {
+    let loaded = load(file)?;
+    for problem in config::warnings(&loaded.config, shared::today()) {
+        eprintln!("warning: {problem}");
+    }
+    for (n, provider) in loaded.config.providers.iter().enumerate() {
+        if let Some(Err(problem)) = loaded.credentials.get(&provider.name) {
+            eprintln!(
+                "warning: providers[{n}].credential: {problem}; {} is not used",
+                provider.name
+            );
+        }
+    }
+    let Config {
+        providers,
+        models,
+        tenants,
+        ..
+    } = &loaded.config;
+    let keys: usize = tenants.iter().map(|tenant| tenant.keys.len()).sum();
+    println!(
+        "{}: OK ({} providers, {} models, {keys} keys)",
+        file.display(),
+        providers.len(),
+        models.len()
+    );
+    Ok(())
+}
+
+fn render(args: &RenderEnvoy) -> Result<(), String> {
+    let config = config::load(&args.config).map_err(|error| error.to_string())?;
+    let listen = args.listen.unwrap_or(config.gateway.listen);
+    let place = Place {
+        filter: args.filter.clone(),
+        listen: listen.to_string(),
+        socket: args
+            .socket
+            .as_ref()
+            .map(|p| p.display().to_string())
+            .unwrap_or_default(),
+        sync_interval_ms: SYNC_INTERVAL_MS,
+    };
+    // Envoy reads the credentials itself, so it is Envoy's environment that must have them.
+    let all: BTreeSet<String> = config.providers.iter().map(|p| p.name.clone()).collect();
+    let snapshot = config::compile(&config, &all, shared::today());
+    let rendered = envoy::static_config(&config, &place, &snapshot);
+    let text = serde_json::to_string_pretty(&rendered).map_err(|error| error.to_string())?;
+    println!("{text}");
+    Ok(())
+}
+
+fn new_key() -> Result<(), String> {
+    let key = keys::fresh()?;
+    eprintln!("The key is shown only now; give it to its user:");
+    println!("{key}");
+    eprintln!("Its digest, for a key in ark.yaml:");
+    println!("sha256: {}", digest::hex(&[key.as_bytes()]));
+    Ok(())
+}
+
+fn hash_key() -> Result<(), String> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        eprintln!("Type or paste the key, then press Enter and Ctrl-D:");
+    }
+    let mut input = String::new();
+    stdin
+        .lock()
+        .take(STDIN_LIMIT_BYTES)
+        .read_to_string(&mut input)
+        .map_err(|error| format!("cannot read standard input: {error}"))?;
+    println!("sha256: {}", keys::digest_of(&input)?);
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! From what the operator wrote to what runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::snapshot::{
+    GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot,
+    SnapshotVersion, TargetId, TargetSpec,
+};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Config, Date, KeyModelsConfig, ModelConfig, PriceConfig, ProviderConfig, TenantConfig,
+};
+
+/// Compiles the snapshot of `config` with the providers in `usable` only, prices as of `today`.
+///
+/// The same arguments give the same snapshot, to the byte. A model whose providers are all unusable
+/// stays, without targets: its clients are told so, rather than that it does not exist.
+#[must_use]
+pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot {
+    let providers: Vec<&ProviderConfig> = config
+        .providers
+        .iter()
+        .filter(|provider| usable.contains(&provider.name))
+        .collect();
+    let mut targets = Vec::new();
+    let mut sorted: Vec<&ModelConfig> = config.models.iter().collect();
+    sorted.sort_by(|a, b| a.name.cmp(&b.name));
+    let models: Vec<ModelSpec> = sorted
+        .iter()
+        .map(|model| compile_model(model, &providers, today, &mut targets))
+        .collect();
+    let mut snapshot = Snapshot {
+        version: SnapshotVersion::default(),
+        gateway: GatewaySpec {
+            body_limit_bytes: u64::from(config.gateway.body_limit_bytes),
+            snapshot_max_age_ms: u64::from(config.gateway.snapshot_max_age_ms),
+            max_attempts: config.gateway.max_attempts,
+        },
+        providers: providers.into_iter().map(compile_provider).collect(),
+        targets,
+        keys: compile_keys(&config.tenants, &models),
+        models,
+        priorities: config.priorities,
+    };
+    snapshot.version = version_of(&snapshot);
+    snapshot
+}
+
+fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
+    ProviderSpec {
+        name: provider.name.clone(),
+        kind: provider.kind,
+        authority: provider.endpoint.authority(),
+        base_path: provider.endpoint.base_path.clone(),
+        api_version: provider.api_version.clone(),
+        tier: provider.tier,
+        certifications: u8::try_from(provider.certifications.len()).unwrap_or(u8::MAX),
+        max_in_flight: provider.limits.max_in_flight,
+    }
+}
+
+fn compile_model(
+    model: &ModelConfig,
+    providers: &[&ProviderConfig],
+    today: Date,
+    targets: &mut Vec<TargetSpec>,
+) -> ModelSpec {
+    let mut ids = Vec::new();
+    let mut reference = None;
+    for target in &model.targets {
+        let found = providers
+            .iter()
+            .enumerate()
+            .find(|(_, provider)| provider.name == target.provider);
+        let Some((index, provider)) = found else {
+            continue;
+        };
+        let price = target
+            .price
+            .and_then(|price| charged(price, provider, today));
+        reference = dearer(reference, price);
+        ids.push(TargetId(id(targets.len())));
+        targets.push(TargetSpec {
+            provider: ProviderId(id(index)),
+            model: target.model.clone(),
+            price,
+        });
+    }
+    ModelSpec {
+        name: model.name.clone(),
+        targets: ids,
+        reference_price: reference,
+        first_byte_timeout_ms: model.timeouts.first_byte_ms,
+        total_timeout_ms: model.timeouts.total_ms,
+    }
+}
+
+/// The price as the provider charges it, rounded up; `None` outside its days.
+fn charged(price: PriceConfig, provider: &ProviderConfig, today: Date) -> Option<Price> {
+    let multiply = |list: MicroUsdPerMillion| {
+        let exact = u128::from(list.0) * u128::from(provider.price_multiplier_millionths);
+        MicroUsdPerMillion(u64::try_from(exact.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    };
+    price.is_valid_on(today).then(|| Price {
+        input: multiply(price.list.input),
+        output: multiply(price.list.output),
+    })
+}
+
+/// The dearer of two prices, by the sum of its parts; the first on a tie.
+fn dearer(a: Option<Price>, b: Option<Price>) -> Option<Price> {
+    let sum = |price: &Price| u128::from(price.input.0) + u128::from(price.output.0);
+    match (a, b) {
+        (Some(a), Some(b)) if sum(&b) > sum(&a) => Some(b),
+        (Some(a), _) => Some(a),
+        (None, b) => b,
+    }
+}
+
+fn compile_keys(tenants: &[TenantConfig], models: &[ModelSpec]) -> Vec<KeySpec> {
+    let ids: BTreeMap<&str, ModelId> = models
+        .iter()
+        .enumerate()
+        .map(|(index, model)| (model.name.as_str(), ModelId(id(index))))
+        .collect();
+    let mut keys = Vec::new();
+    for tenant in tenants {
+        for key in &tenant.keys {
+            let models = match &key.models {
+                KeyModelsConfig::All => ModelGrant::All,
+                KeyModelsConfig::Named(names) => {
+                    let named = names.iter().filter_map(|name| ids.get(name.as_str()));
+                    let named: BTreeSet<ModelId> = named.copied().collect();
+                    ModelGrant::Only(named.into_iter().collect())
+                }
+            };
+            keys.push(KeySpec {
+                id: key.id.clone(),
+                tenant: tenant.name.clone(),
+                sha256: key.sha256.clone(),
+                models,
+                priority: key.priority,
+                priorities: key.priorities.clone(),
+                may_pin: key.may_pin,
+                limit: key.limit,
+            });
+        }
+    }
+    keys
+}
+
+/// Ids are 16 bits wide; reading bounds every list so that they suffice.
+fn id(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+/// The first 12 hex digits of the SHA-256 of all other fields, as JSON with sorted keys.
+fn version_of(snapshot: &Snapshot) -> SnapshotVersion {
+    let mut content = serde_json::to_value(snapshot).unwrap_or_default();
+    if let Some(fields) = content.as_object_mut() {
+        fields.remove("version");
+    }
+    content.sort_all_objects();
+    let digest = Sha256::digest(content.to_string());
+    let hex = digest.iter().take(6).map(|byte| format!("{byte:02x}"));
+    SnapshotVersion(hex.collect())
+}

@@ -1,0 +1,74 @@
+//! What is not wrong with a configuration, but that its operator should know of.
+
+use super::{Config, Date, PriceConfig, Problem, Scheme};
+
+/// SHA-256 of `ark-demo`, the key of the local demo, which everybody knows.
+const DEMO_DIGEST: &str = "26e9446d67a12a8fe707951cf97f3eec88b116e19dafd9fdfc24bbe4e8d45e17";
+
+/// What is doubtful in `config` on `today`: prices out of date (they count as unknown), keys that
+/// everybody knows, credentials sent in clear text, providers that nothing uses.
+#[must_use]
+pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
+    let mut warnings = Vec::new();
+    warn_of_providers(config, &mut warnings);
+    for (m, model) in config.models.iter().enumerate() {
+        for (t, target) in model.targets.iter().enumerate() {
+            if let Some(message) = target.price.and_then(|price| out_of_date(price, today)) {
+                warnings.push(Problem {
+                    path: format!("models[{m}].targets[{t}].price"),
+                    message,
+                    hint: Some("it counts as unknown".to_owned()),
+                });
+            }
+        }
+    }
+    warn_of_keys(config, &mut warnings);
+    warnings
+}
+
+fn out_of_date(price: PriceConfig, today: Date) -> Option<String> {
+    match (price.valid_from, price.valid_until) {
+        (_, Some(until)) if until < today => Some(format!("was valid until {until}")),
+        (Some(from), _) if today < from => Some(format!("is valid only from {from}")),
+        _ => None,
+    }
+}
+
+fn warn_of_providers(config: &Config, warnings: &mut Vec<Problem>) {
+    for (p, provider) in config.providers.iter().enumerate() {
+        let endpoint = &provider.endpoint;
+        let clear = endpoint.scheme == Scheme::Http && !endpoint.is_loopback();
+        if clear && provider.credential.is_some() {
+            warnings.push(Problem {
+                path: format!("providers[{p}].endpoint"),
+                message: "the credential travels in clear text".to_owned(),
+                hint: Some("use https:// unless the network between is yours".to_owned()),
+            });
+        }
+        let mut targets = config.models.iter().flat_map(|model| &model.targets);
+        if !targets.any(|target| target.provider == provider.name) {
+            warnings.push(Problem {
+                path: format!("providers[{p}]"),
+                message: format!("no model has a target at {}", provider.name),
+                hint: None,
+            });
+        }
+    }
+}
+
+fn warn_of_keys(config: &Config, warnings: &mut Vec<Problem>) {
+    if config.gateway.listen.ip().is_loopback() {
+        return;
+    }
+    for (t, tenant) in config.tenants.iter().enumerate() {
+        for (k, key) in tenant.keys.iter().enumerate() {
+            if key.sha256 == DEMO_DIGEST {
+                warnings.push(Problem {
+                    path: format!("tenants[{t}].keys[{k}].sha256"),
+                    message: "is the demo's key, which everybody knows".to_owned(),
+                    hint: Some("`ark keys new` makes one of your own".to_owned()),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `ark.yaml`: read strictly, reported completely, compiled once into a snapshot.
+
+mod compile;
+mod date;
+mod doubts;
+mod endpoint;
+mod node;
+mod problem;
+mod read;
+mod shape;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+pub use compile::compile;
+pub use date::Date;
+pub use doubts::warnings;
+pub use endpoint::{Endpoint, Host, Scheme};
+pub use problem::{Problem, Problems};
+pub use shape::{
+    Config, CredentialConfig, GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig,
+    ModelTimeoutsConfig, PriceConfig, ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig,
+    TargetConfig, TenantConfig, TlsConfig, TlsVersion,
+};
+
+/// Why a file gave no [`Config`].
+#[derive(Debug)]
+pub enum LoadError {
+    /// It could not be read.
+    Read(PathBuf, std::io::Error),
+    /// It was read, and is wrong.
+    Invalid(PathBuf, Problems),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(path, error) => write!(f, "cannot read {}: {error}", path.display()),
+            Self::Invalid(path, problems) => {
+                write!(f, "{} is not valid:\n{problems}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// Largest file that is read; the largest real ones are a hundredth of it.
+const FILE_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Reads a configuration from its YAML text.
+///
+/// # Errors
+/// Everything that is wrong with it, at once; for text that is not YAML only the first error.
+pub fn parse(text: &str) -> Result<Config, Problems> {
+    let options = serde_saphyr::options! {
+        // A snippet repeats the text around an error, and that can be a pasted key.
+        with_snippet: false,
+        // `no` is a word unless somebody means `false`, in YAML 1.2.
+        strict_booleans: true,
+    };
+    let document: Value = serde_saphyr::from_str_with_options(text, options).map_err(not_yaml)?;
+    let sink = node::Sink::default();
+    match read::read(&document, &sink) {
+        Some(config) => Ok(config),
+        None => Err(sink.into_problems()),
+    }
+}
+
+fn not_yaml(error: serde_saphyr::Error) -> Problems {
+    let path = match error.location() {
+        Some(at) => format!("line {}, column {}", at.line(), at.column()),
+        None => "(file)".to_owned(),
+    };
+    let message = if matches!(error, serde_saphyr::Error::DuplicateMappingKey { .. }) {
+        "this field is written twice".to_owned()
+    } else {
+        // The parser's words can repeat the file's.
+        let words = error.to_string();
+        let mut parts =
+            words.split(|letter: char| letter.is_whitespace() || "\"'`".contains(letter));
+        if parts.any(words::looks_secret) {
+            "is not YAML".to_owned()
+        } else {
+            format!("is not YAML: {words}")
+        }
+    };
+    Problems(vec![Problem {
+        path,
+        message,
+        hint: None,
+    }])
+}
+
+/// Reads a configuration from a file.
+///
+/// # Errors
+/// The file cannot be read, or everything that is wrong with it.
+pub fn load(path: &Path) -> Result<Config, LoadError> {
+    use std::io::Read as _;
+    let unreadable = |error| LoadError::Read(path.to_owned(), error);
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    let read = file.take(FILE_LIMIT_BYTES + 1).read_to_string(&mut text);
+    if read.map_err(unreadable)? as u64 > FILE_LIMIT_BYTES {
+        let message = format!("larger than {FILE_LIMIT_BYTES} bytes");
+        return Err(unreadable(std::io::Error::other(message)));
+    }
+    parse(&text).map_err(|problems| LoadError::Invalid(path.to_owned(), problems))
+}

@@ -1,0 +1,227 @@
+//! From a parsed document to a [`Config`]: the file's schema, block by block.
+
+mod model;
+mod priority;
+mod provider;
+mod tenant;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde_json::Value;
+
+use super::node::{Node, Sink};
+use super::shape::{Config, GatewayConfig};
+use super::words::{is_model_name, is_name, is_pasted_key, nearest, quoted};
+
+/// Most of anything that a file lists; a snapshot's ids are 16 bits wide.
+const MOST_PROVIDERS: usize = 256;
+const MOST_MODELS: usize = 2_048;
+const MOST_TARGETS: usize = 16;
+const MOST_TENANTS: usize = 4_096;
+const MOST_KEYS: usize = 4_096;
+
+/// Where Envoy listens when nothing says otherwise: this machine only.
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Reads the whole document; `None` exactly when `sink` has a problem.
+pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
+    let root = Node::root(document, sink);
+    report_pasted_keys(document, "", sink);
+    let names = Names::of(document);
+    let mut fields = root.fields()?;
+    let version = fields.must("version", |node| {
+        let version: u64 = node.integer(0..=u64::from(u32::MAX))?;
+        match version {
+            1 => Some(()),
+            other => node.problem_with_hint(
+                format!("is {other}, which this Ark does not know"),
+                "this Ark reads version 1",
+            ),
+        }
+    });
+    let gateway = match fields.find("gateway") {
+        Some(node) => read_gateway(&node),
+        None => Some(GatewayConfig::default()),
+    };
+    let providers = fields.must("providers", |node| {
+        node.each(MOST_PROVIDERS, |item| provider::read(item, &names))
+    });
+    let models = fields.must("models", |node| {
+        node.each(MOST_MODELS, |item| model::read(item, &names))
+    });
+    let tenants = fields.must("tenants", |node| {
+        node.each(MOST_TENANTS, |item| tenant::read(item, &names))
+    });
+    let priorities = match fields.find("priorities") {
+        Some(node) => priority::read(&node),
+        None => Some(priority::defaults()),
+    };
+    fields.finish("")?;
+    version?;
+    Some(Config {
+        gateway: gateway?,
+        providers: providers?,
+        models: models?,
+        tenants: tenants?,
+        priorities: priorities?,
+    })
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            listen: DEFAULT_LISTEN,
+            body_limit_bytes: 32 * 1024 * 1024,
+            snapshot_max_age_ms: 5_000,
+            max_attempts: 3,
+        }
+    }
+}
+
+fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
+    let default = GatewayConfig::default();
+    let mut fields = node.fields()?;
+    let listen = fields.or("listen", default.listen, read_listen);
+    let body_limit_bytes = fields.or("body_limit_bytes", default.body_limit_bytes, |node| {
+        node.integer(1_024..=1024 * 1024 * 1024)
+    });
+    let snapshot_max_age_ms =
+        fields.or("snapshot_max_age_ms", default.snapshot_max_age_ms, |node| {
+            node.integer(100..=86_400_000)
+        });
+    let max_attempts = fields.or("max_attempts", default.max_attempts, |node| {
+        node.integer(1..=3)
+    });
+    fields.finish("")?;
+    Some(GatewayConfig {
+        listen: listen?,
+        body_limit_bytes: body_limit_bytes?,
+        snapshot_max_age_ms: snapshot_max_age_ms?,
+        max_attempts: max_attempts?,
+    })
+}
+
+fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {
+    let text = node.text()?;
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.port() > 0 => Some(address),
+        Ok(_) | Err(_) => node.problem_with_hint(
+            format!("{} is not an address and port", quoted(text)),
+            "write it as 127.0.0.1:8080, or 0.0.0.0:8080 for every interface",
+        ),
+    }
+}
+
+/// What the file defines, right or wrong: so that one bad provider does not also make every
+/// reference to it wrong. And what has been claimed so far, so that duplicates are seen.
+struct Names {
+    providers: Vec<String>,
+    models: Vec<String>,
+    claimed: RefCell<BTreeMap<(&'static str, String), String>>,
+}
+
+impl Names {
+    fn of(document: &Value) -> Self {
+        let names = |list: &str| {
+            let items = document.get(list).and_then(Value::as_array);
+            let items = items.map(Vec::as_slice).unwrap_or_default().iter();
+            items
+                .filter_map(|item| item.get("name")?.as_str())
+                .map(str::to_owned)
+                .collect()
+        };
+        Self {
+            providers: names("providers"),
+            models: names("models"),
+            claimed: RefCell::default(),
+        }
+    }
+
+    /// Takes a word that must be unique among its kind.
+    fn claim(&self, kind: &'static str, word: &str, node: &Node<'_>) -> Option<()> {
+        let mut claimed = self.claimed.borrow_mut();
+        match claimed.get(&(kind, word.to_owned())) {
+            Some(first) => node.problem(format!("this {kind} is already at {first}")),
+            None => {
+                claimed.insert((kind, word.to_owned()), node.path().to_owned());
+                Some(())
+            }
+        }
+    }
+}
+
+/// The name of one of `defined`.
+fn read_reference(node: &Node<'_>, what: &str, defined: &[String]) -> Option<String> {
+    let text = node.text()?;
+    if defined.iter().any(|name| name == text) {
+        return Some(text.to_owned());
+    }
+    let names: Vec<&str> = defined.iter().map(String::as_str).collect();
+    let shown: Vec<_> = names.iter().take(20).copied().collect();
+    let more = names.len().saturating_sub(shown.len());
+    let mut hint = match shown.as_slice() {
+        [] => "none is defined".to_owned(),
+        some => format!("defined: {}", some.join(", ")),
+    };
+    if more > 0 {
+        hint = format!("{hint} and {more} more");
+    }
+    if let Some(near) = nearest(text, &names)
+        && names.len() > 4
+    {
+        hint = format!("did you mean {near}? {hint}");
+    }
+    node.problem_with_hint(format!("{what} {} is not defined", quoted(text)), hint)
+}
+
+/// A name that is safe in a header, a label, a path and a log.
+fn read_name(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    if is_name(text) {
+        return Some(text.to_owned());
+    }
+    node.problem_with_hint(
+        format!("{} is not a name", quoted(text)),
+        "a name has up to 64 of a-z 0-9 . _ - and begins with a letter or a digit",
+    )
+}
+
+fn read_model_name(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    if is_model_name(text) {
+        return Some(text.to_owned());
+    }
+    node.problem_with_hint(
+        format!("{} is not a model's name", quoted(text)),
+        "a model's name has up to 128 of A-Z a-z 0-9 . _ : / @ -",
+    )
+}
+
+/// Reports every text anywhere in the file that has the form of a well-known provider's key.
+fn report_pasted_keys(value: &Value, path: &str, sink: &Sink) {
+    match value {
+        Value::String(text) if is_pasted_key(text) => sink.push(
+            if path.is_empty() { "(file)" } else { path },
+            "looks like a secret, and this file never holds one".to_owned(),
+            Some(
+                "provider keys: credential: {env: NAME} or {file: PATH}; client keys: their SHA-256 \
+                 by `ark keys hash`; and treat this one as leaked"
+                    .to_owned(),
+            ),
+        ),
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                report_pasted_keys(item, &format!("{path}[{i}]"), sink);
+            }
+        }
+        Value::Object(map) => {
+            for (name, item) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                report_pasted_keys(item, &format!("{path}{dot}{name}"), sink);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,154 @@
+//! `models`, their targets and prices.
+
+use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+
+use super::super::date::Date;
+use super::super::node::Node;
+use super::super::shape::{ModelConfig, ModelTimeoutsConfig, PriceConfig, TargetConfig};
+use super::super::words::quoted;
+use super::{MOST_TARGETS, Names, read_model_name, read_reference};
+
+/// Largest list price, US dollars per million tokens; one above it is a typing error.
+const MOST_USD_PER_MILLION: u64 = 1_000_000;
+
+pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
+    let mut fields = node.fields()?;
+    let name = fields.must("name", |node| {
+        let name = read_model_name(node)?;
+        names.claim("model name", &name, node)?;
+        Some(name)
+    });
+    let timeouts = fields.or("timeouts", ModelTimeoutsConfig::default(), read_timeouts);
+    let targets = fields.must("targets", |node| {
+        let targets = node.each(MOST_TARGETS, |item| {
+            read_target(item, names, name.as_deref())
+        })?;
+        check_targets(node, targets)
+    });
+    fields.finish("")?;
+    Some(ModelConfig {
+        name: name?,
+        timeouts: timeouts?,
+        targets: targets?,
+    })
+}
+
+fn check_targets(node: &Node<'_>, targets: Vec<TargetConfig>) -> Option<Vec<TargetConfig>> {
+    if targets.is_empty() {
+        return node.problem("must have at least one target");
+    }
+    for (i, target) in targets.iter().enumerate() {
+        let same = |other: &&TargetConfig| {
+            (&other.provider, &other.model) == (&target.provider, &target.model)
+        };
+        if targets.iter().take(i).find(same).is_some() {
+            return node.problem(format!(
+                "has provider {} with model {} twice",
+                target.provider, target.model
+            ));
+        }
+    }
+    Some(targets)
+}
+
+impl Default for ModelTimeoutsConfig {
+    fn default() -> Self {
+        Self {
+            first_byte_ms: 10_000,
+            total_ms: 600_000,
+        }
+    }
+}
+
+fn read_timeouts(node: &Node<'_>) -> Option<ModelTimeoutsConfig> {
+    let mut fields = node.fields()?;
+    let default = ModelTimeoutsConfig::default();
+    let first_byte = fields.or("first_byte_ms", default.first_byte_ms, |node| {
+        node.integer(1..=3_600_000)
+    });
+    let total = fields.or("total_ms", default.total_ms, |node| {
+        node.integer(1..=86_400_000)
+    });
+    fields.finish("")?;
+    let timeouts = ModelTimeoutsConfig {
+        first_byte_ms: first_byte?,
+        total_ms: total?,
+    };
+    if timeouts.first_byte_ms > timeouts.total_ms {
+        return node.problem(format!(
+            "first_byte_ms ({}) is longer than total_ms ({})",
+            timeouts.first_byte_ms, timeouts.total_ms
+        ));
+    }
+    Some(timeouts)
+}
+
+fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<TargetConfig> {
+    let mut fields = node.fields()?;
+    let provider = fields.must("provider", |node| {
+        read_reference(node, "provider", &names.providers)
+    });
+    // Without a usable name of the model there is no default; its problem is already reported.
+    let model = match fields.find("model") {
+        Some(node) => read_model_name(&node),
+        None => name.map(str::to_owned),
+    };
+    let price = fields.maybe("price", read_price);
+    fields.finish("")?;
+    Some(TargetConfig {
+        provider: provider?,
+        model: model?,
+        price: price?,
+    })
+}
+
+fn read_price(node: &Node<'_>) -> Option<PriceConfig> {
+    let mut fields = node.fields()?;
+    let currency = fields.must("currency", read_currency);
+    let input = fields.must("input_per_million", read_amount);
+    let output = fields.must("output_per_million", read_amount);
+    let valid_from = fields.maybe("valid_from", read_date);
+    let valid_until = fields.maybe("valid_until", read_date);
+    fields.finish("")?;
+    currency?;
+    let price = PriceConfig {
+        list: Price {
+            input: input?,
+            output: output?,
+        },
+        valid_from: valid_from?,
+        valid_until: valid_until?,
+    };
+    match (price.valid_from, price.valid_until) {
+        (Some(from), Some(until)) if until < from => {
+            node.problem(format!("ends ({until}) before it begins ({from})"))
+        }
+        _ => Some(price),
+    }
+}
+
+fn read_currency(node: &Node<'_>) -> Option<()> {
+    match node.text()? {
+        "USD" => Some(()),
+        other => node.problem_with_hint(
+            format!("{} is not supported", quoted(other)),
+            "convert the price to USD",
+        ),
+    }
+}
+
+fn read_amount(node: &Node<'_>) -> Option<MicroUsdPerMillion> {
+    node.millionths(MOST_USD_PER_MILLION)
+        .map(MicroUsdPerMillion)
+}
+
+fn read_date(node: &Node<'_>) -> Option<Date> {
+    let text = node.text()?;
+    match Date::parse(text) {
+        Some(date) => Some(date),
+        None => node.problem_with_hint(
+            format!("{} is not a day", quoted(text)),
+            "write it as 2025-12-31",
+        ),
+    }
+}

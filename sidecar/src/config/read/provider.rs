@@ -1,0 +1,282 @@
+//! `providers`.
+
+use std::path::PathBuf;
+
+use ark_gateway_core::snapshot::{ProviderKind, Tier};
+
+use super::super::endpoint::{Endpoint, Host, Scheme};
+use super::super::node::Node;
+use super::super::shape::{
+    CredentialConfig, ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TlsConfig,
+    TlsVersion,
+};
+use super::{Names, read_name};
+
+const KINDS: [(&str, ProviderKind); 2] = [
+    ("openai", ProviderKind::Openai),
+    ("azure-openai", ProviderKind::AzureOpenai),
+];
+
+const TIERS: [(&str, Tier); 5] = [
+    ("official", Tier::Official),
+    ("azure", Tier::Azure),
+    ("optimized", Tier::Optimized),
+    ("domestic", Tier::Domestic),
+    ("self-hosted", Tier::SelfHosted),
+];
+
+const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+    [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+
+/// Largest price multiplier; one above it is a typing error.
+const MOST_MULTIPLIER: u64 = 1_000;
+
+const SECRET_HINT: &str =
+    "a key is never written here: say where it is kept, credential: {env: NAME} or {file: PATH}";
+
+pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
+    let mut fields = node.fields()?;
+    let name = fields.must("name", |node| read_provider_name(node, names));
+    let kind = fields.must("kind", |node| node.one_of(&KINDS));
+    let endpoint = fields.must("endpoint", |node| read_endpoint(node, kind));
+    let api_version = match (kind, fields.find("api_version")) {
+        (Some(ProviderKind::AzureOpenai), None) => node.problem_with_hint(
+            "api_version is missing",
+            "azure-openai needs one, such as api_version: \"2024-10-21\"",
+        ),
+        (Some(ProviderKind::Openai), Some(node)) => {
+            node.problem("is only for providers of kind azure-openai")
+        }
+        (_, Some(node)) => read_api_version(&node).map(Some),
+        (_, None) => Some(None),
+    };
+    let tier = fields.must("tier", |node| node.one_of(&TIERS));
+    let region = fields.maybe("region", read_name);
+    let certifications = fields.or("certifications", Vec::new(), read_certifications);
+    let multiplier = fields.or("price_multiplier", 1_000_000, read_multiplier);
+    let credential = fields.maybe("credential", read_credential);
+    let limits = fields.or("limits", ProviderLimitsConfig::default(), read_limits);
+    let timeouts = fields.or("timeouts", ProviderTimeoutsConfig::default(), read_timeouts);
+    let tls = fields.or("tls", TlsConfig::default(), |node| {
+        read_tls(node, endpoint.as_ref())
+    });
+    fields.finish(SECRET_HINT)?;
+    Some(ProviderConfig {
+        name: name?,
+        kind: kind?,
+        endpoint: endpoint?,
+        api_version: api_version?,
+        tier: tier?,
+        region: region?,
+        certifications: certifications?,
+        price_multiplier_millionths: multiplier?,
+        credential: credential?,
+        limits: limits?,
+        timeouts: timeouts?,
+        tls: tls?,
+    })
+}
+
+fn read_provider_name(node: &Node<'_>, names: &Names) -> Option<String> {
+    let name = read_name(node)?;
+    if name.starts_with("ark-") {
+        return node.problem("names that begin with ark- are Ark's own");
+    }
+    names.claim("provider name", &name, node)?;
+    Some(name)
+}
+
+fn read_endpoint(node: &Node<'_>, kind: Option<ProviderKind>) -> Option<Endpoint> {
+    let hint = "such as https://api.openai.com/v1 or http://10.0.0.7:8000/v1";
+    let endpoint = match Endpoint::parse(node.text()?) {
+        Ok(endpoint) => endpoint,
+        Err(message) => return node.problem_with_hint(message, hint),
+    };
+    // Both are what people copy from a vendor's example call.
+    let full = ["/chat/completions", "/completions", "/embeddings"]
+        .iter()
+        .any(|end| endpoint.base_path.ends_with(end));
+    if full {
+        return node.problem_with_hint(
+            "names one API path",
+            "write the base only, Ark adds /chat/completions and the others",
+        );
+    }
+    let azure = kind == Some(ProviderKind::AzureOpenai);
+    if azure && endpoint.base_path.split('/').any(|part| part == "openai") {
+        return node.problem_with_hint(
+            "names Azure's /openai path",
+            "write the resource's address only, Ark adds /openai/deployments/…",
+        );
+    }
+    Some(endpoint)
+}
+
+fn read_api_version(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    let plain = (1..=32).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    if plain {
+        Some(text.to_owned())
+    } else {
+        node.problem("must be a version such as \"2024-10-21\"")
+    }
+}
+
+fn read_certifications(node: &Node<'_>) -> Option<Vec<String>> {
+    let mut certifications = node.each(64, read_name)?;
+    let given = certifications.len();
+    certifications.sort();
+    certifications.dedup();
+    if certifications.len() < given {
+        return node.problem("names a certification twice");
+    }
+    Some(certifications)
+}
+
+fn read_multiplier(node: &Node<'_>) -> Option<u64> {
+    match node.millionths(MOST_MULTIPLIER)? {
+        0 => node.problem_with_hint(
+            "must be above 0",
+            "for a provider that costs nothing write prices of 0",
+        ),
+        some => Some(some),
+    }
+}
+
+fn read_credential(node: &Node<'_>) -> Option<CredentialConfig> {
+    if node.peek_text().is_some() {
+        return node.problem_with_hint("must say where the key is kept, not hold it", SECRET_HINT);
+    }
+    let mut fields = node.fields()?;
+    let env = fields.maybe("env", read_env_name);
+    let file = fields.maybe("file", read_file_path);
+    fields.finish(SECRET_HINT)?;
+    match (env?, file?) {
+        (Some(name), None) => Some(CredentialConfig::Env(name)),
+        (None, Some(path)) => Some(CredentialConfig::File(path)),
+        (Some(_), Some(_)) => node.problem("has both env and file, one of them works"),
+        (None, None) => node.problem_with_hint("says nothing", "write {env: NAME} or {file: PATH}"),
+    }
+}
+
+fn read_env_name(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    // Upper case only: a pasted key would pass for a name otherwise.
+    let first = text.bytes().next();
+    let plain = first.is_some_and(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        && text.len() <= 128
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+    if plain {
+        Some(text.to_owned())
+    } else {
+        node.problem_with_hint(
+            "must be the name of an environment variable: A-Z, 0-9 and _",
+            SECRET_HINT,
+        )
+    }
+}
+
+fn read_file_path(node: &Node<'_>) -> Option<PathBuf> {
+    let text = node.text()?;
+    if text.starts_with('/') && text.len() <= 4_096 && !text.chars().any(char::is_control) {
+        Some(PathBuf::from(text))
+    } else {
+        node.problem_with_hint(
+            "must be an absolute path",
+            "such as /run/secrets/openai; Envoy and Ark may run in different directories",
+        )
+    }
+}
+
+impl Default for ProviderLimitsConfig {
+    fn default() -> Self {
+        Self {
+            max_in_flight: 1_000,
+            requests_per_minute: None,
+            tokens_per_minute: None,
+        }
+    }
+}
+
+fn read_limits(node: &Node<'_>) -> Option<ProviderLimitsConfig> {
+    let mut fields = node.fields()?;
+    let default = ProviderLimitsConfig::default();
+    let in_flight = fields.or("max_in_flight", default.max_in_flight, |node| {
+        node.integer(1..=1_000_000)
+    });
+    let requests = fields.maybe("requests_per_minute", |node| {
+        node.integer(1..=1_000_000_000)
+    });
+    let tokens = fields.maybe("tokens_per_minute", |node| {
+        node.integer(1..=1_000_000_000_000)
+    });
+    fields.finish("")?;
+    Some(ProviderLimitsConfig {
+        max_in_flight: in_flight?,
+        requests_per_minute: requests?,
+        tokens_per_minute: tokens?,
+    })
+}
+
+impl Default for ProviderTimeoutsConfig {
+    fn default() -> Self {
+        Self {
+            connect_ms: 1_000,
+            stream_idle_ms: 30_000,
+        }
+    }
+}
+
+fn read_timeouts(node: &Node<'_>) -> Option<ProviderTimeoutsConfig> {
+    let mut fields = node.fields()?;
+    let default = ProviderTimeoutsConfig::default();
+    let connect = fields.or("connect_ms", default.connect_ms, |node| {
+        node.integer(1..=60_000)
+    });
+    let idle = fields.or("stream_idle_ms", default.stream_idle_ms, |node| {
+        node.integer(10..=3_600_000)
+    });
+    fields.finish("")?;
+    Some(ProviderTimeoutsConfig {
+        connect_ms: connect?,
+        stream_idle_ms: idle?,
+    })
+}
+
+fn read_tls(node: &Node<'_>, endpoint: Option<&Endpoint>) -> Option<TlsConfig> {
+    let mut fields = node.fields()?;
+    let min_version = fields.or("min_version", TlsVersion::default(), |node| {
+        node.one_of(&TLS_VERSIONS)
+    });
+    let ca_file = fields.maybe("ca_file", read_file_path);
+    let server_name = fields.maybe("server_name", read_server_name);
+    fields.finish(SECRET_HINT)?;
+    if endpoint.is_some_and(|endpoint| endpoint.scheme == Scheme::Http) {
+        return node.problem_with_hint(
+            "is given, but the endpoint is http://",
+            "write https:// or remove tls",
+        );
+    }
+    Some(TlsConfig {
+        min_version: min_version?,
+        ca_file: ca_file?,
+        server_name: server_name?,
+    })
+}
+
+fn read_server_name(node: &Node<'_>) -> Option<String> {
+    // A name is exactly what is a URL's host and nothing else.
+    let text = node.text()?;
+    match Endpoint::parse(&format!("https://{text}")) {
+        Ok(Endpoint {
+            host: Host::Name(name),
+            ..
+        }) if name.len() == text.len() => Some(name),
+        Ok(_) | Err(_) => node.problem("must be a DNS name"),
+    }
+}

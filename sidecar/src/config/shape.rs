@@ -1,0 +1,206 @@
+//! What the operator wrote, typed: one struct per block of `ark.yaml`, defaults filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ark_gateway_core::money::Price;
+use ark_gateway_core::priority::{Priority, PrioritySpec};
+use ark_gateway_core::snapshot::{ProviderKind, RequestLimit, Tier};
+
+use super::date::Date;
+use super::endpoint::Endpoint;
+
+/// A valid `ark.yaml`: every reference resolves and every value is within its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Limits of the gateway itself.
+    pub gateway: GatewayConfig,
+    /// All providers, in the operator's order; names are unique.
+    pub providers: Vec<ProviderConfig>,
+    /// All models, in the operator's order; names are unique.
+    pub models: Vec<ModelConfig>,
+    /// All tenants; names, key ids and digests are unique.
+    pub tenants: Vec<TenantConfig>,
+    /// The priorities, in the order of [`Priority::ALL`], defaults filled in.
+    pub priorities: [PrioritySpec; 3],
+}
+
+/// `gateway`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayConfig {
+    /// Where Envoy listens for clients.
+    pub listen: SocketAddr,
+    /// Largest request body that is accepted, in bytes.
+    pub body_limit_bytes: u32,
+    /// Age of the last successful exchange with the sidecar after which scores are not trusted.
+    pub snapshot_max_age_ms: u32,
+    /// Most attempts for one request, the first included, 1 to 3.
+    pub max_attempts: u8,
+}
+
+/// One of `providers`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderConfig {
+    /// Its name, also its Envoy cluster's.
+    pub name: String,
+    /// Its wire format.
+    pub kind: ProviderKind,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Azure's `api-version`; always present for Azure, never for others.
+    pub api_version: Option<String>,
+    /// Where it stands in price and trust.
+    pub tier: Tier,
+    /// Where it processes data.
+    pub region: Option<String>,
+    /// What it is certified for, lower case, unique.
+    pub certifications: Vec<String>,
+    /// What list prices are multiplied by, in millionths.
+    pub price_multiplier_millionths: u64,
+    /// Where its credential is kept; `None` for a server that wants none.
+    pub credential: Option<CredentialConfig>,
+    /// What it takes.
+    pub limits: ProviderLimitsConfig,
+    /// How long to wait for it.
+    pub timeouts: ProviderTimeoutsConfig,
+    /// How to talk TLS to it; used only with an `https` endpoint.
+    pub tls: TlsConfig,
+}
+
+/// Where a credential is kept. Never the credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialConfig {
+    /// The name of an environment variable.
+    Env(String),
+    /// The path of a file.
+    File(PathBuf),
+}
+
+/// A provider's `limits`: what it takes, all Envoy workers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderLimitsConfig {
+    /// Concurrent requests.
+    pub max_in_flight: u32,
+    /// Requests per minute; `None` when the operator has not said.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens per minute, prompt and completion; `None` when the operator has not said.
+    pub tokens_per_minute: Option<u64>,
+}
+
+/// A provider's `timeouts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProviderTimeoutsConfig {
+    /// Longest wait for a connection.
+    pub connect_ms: u32,
+    /// Longest silence within an answer.
+    pub stream_idle_ms: u32,
+}
+
+/// A provider's `tls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Oldest protocol version that is accepted.
+    pub min_version: TlsVersion,
+    /// Certificate authorities to trust, PEM; `None` for the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Name to ask for (SNI) and to verify; `None` for the endpoint's host.
+    pub server_name: Option<String>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    #[default]
+    V1_3,
+}
+
+/// One of `models`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelConfig {
+    /// The name that clients ask for.
+    pub name: String,
+    /// How long it may take.
+    pub timeouts: ModelTimeoutsConfig,
+    /// Its targets in the operator's order; at least one.
+    pub targets: Vec<TargetConfig>,
+}
+
+/// A model's `timeouts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelTimeoutsConfig {
+    /// Longest wait for the first byte of one attempt.
+    pub first_byte_ms: u32,
+    /// Longest duration of the whole exchange, all attempts and the stream included.
+    pub total_ms: u32,
+}
+
+/// One of a model's `targets`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetConfig {
+    /// Name of one of [`Config::providers`].
+    pub provider: String,
+    /// The provider's own name for the model.
+    pub model: String,
+    /// The list price; `None` when the operator has not said.
+    pub price: Option<PriceConfig>,
+}
+
+/// A target's `price`: a list price in US dollars, not yet multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceConfig {
+    /// The list price.
+    pub list: Price,
+    /// First day on which it is valid; `None` for always.
+    pub valid_from: Option<Date>,
+    /// Last day on which it is valid; `None` for until further notice.
+    pub valid_until: Option<Date>,
+}
+
+impl PriceConfig {
+    /// Whether the price is valid on `day`, both ends included.
+    #[must_use]
+    pub fn is_valid_on(&self, day: Date) -> bool {
+        self.valid_from.is_none_or(|from| from <= day)
+            && self.valid_until.is_none_or(|until| day <= until)
+    }
+}
+
+/// One of `tenants`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantConfig {
+    /// Its name.
+    pub name: String,
+    /// Its keys.
+    pub keys: Vec<KeyConfig>,
+}
+
+/// One of a tenant's `keys`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyConfig {
+    /// Its public name, unique among all tenants.
+    pub id: String,
+    /// SHA-256 of the key, 64 lower-case hex digits.
+    pub sha256: String,
+    /// Models it may use.
+    pub models: KeyModelsConfig,
+    /// Priority of its requests when they do not say.
+    pub priority: Priority,
+    /// Priorities that its requests may ask for, most urgent first, the default included.
+    pub priorities: Vec<Priority>,
+    /// Whether `x-ark-provider` may pin a provider.
+    pub may_pin: bool,
+    /// Its request limit.
+    pub limit: Option<RequestLimit>,
+}
+
+/// A key's `models`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyModelsConfig {
+    /// `["*"]`.
+    All,
+    /// Names of [`Config::models`], at least one.
+    Named(Vec<String>),
+}

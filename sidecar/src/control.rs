@@ -1,0 +1,430 @@
+//! The control plane without I/O: what the file, Envoy and its workers say comes in, what they are
+//! to be told comes out. `now` is a parameter.
+
+mod envoy_facts;
+mod providers;
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use ark_gateway_core::record::{Record, Verdict};
+use ark_gateway_core::score::{Scores, TargetScore};
+use ark_gateway_core::snapshot::{Snapshot, SnapshotVersion, TargetSpec};
+use ark_gateway_core::sync::{SyncRequest, SyncResponse};
+
+use crate::Ms;
+use crate::config::{Config, Date, compile};
+use crate::envoy::{self, Mode, Place};
+use crate::metrics::{Known, Metrics};
+use crate::observations::Observations;
+use crate::rollout::{Facts, Rollout};
+use crate::scores::{self, Inputs, Reachability};
+use crate::workers::{TooMany, Workers};
+use crate::xds::{Answer, DiscoveryRequest, Kind, Publisher};
+
+pub use envoy_facts::EnvoyFacts;
+pub use providers::{Loaded, Provider};
+pub use views::{BadEdit, ConfigView, Readiness, ScoresView};
+
+/// How long a fresh sidecar waits for Envoy's word before it hands out a snapshot without all
+/// providers, milliseconds from the first contact.
+const CONFIRM_MS: Ms = 3_000;
+/// The same when not one provider is confirmed.
+const CONFIRM_ANY_MS: Ms = 10_000;
+/// Snapshots whose providers are remembered.
+const HISTORY: usize = 64;
+/// Least time between two logs of a provider that refuses our credential, milliseconds.
+const LOUD_EVERY_MS: Ms = 60_000;
+
+/// What does not change while the sidecar runs.
+pub struct Setting {
+    /// Where everything is.
+    pub place: Place,
+    /// Whether [`Place::listen`] is the command line's, so that the file's is not used.
+    pub listen_is_fixed: bool,
+    /// Where to count.
+    pub metrics: Arc<Metrics>,
+    /// Told when Envoy has something new to take.
+    pub news: Arc<Notify>,
+    /// Random bytes, for versions that must tell nothing.
+    pub salt: [u8; 16],
+    /// Milliseconds since the Unix epoch at the start: sequence numbers go on from here, so that
+    /// they rise over restarts too.
+    pub started_unix_ms: u64,
+}
+
+/// The state of the control plane.
+pub struct Control {
+    setting: Setting,
+    today: Date,
+    config: Config,
+    known: Known,
+    credential_problems: BTreeMap<String, String>,
+    bad_edit: Option<BadEdit>,
+    rollout: Rollout<Provider>,
+    xds: Publisher,
+    snapshot: Snapshot,
+    /// The version of a snapshot with every provider of the configuration.
+    complete: SnapshotVersion,
+    handed_out: VecDeque<(SnapshotVersion, BTreeSet<String>)>,
+    workers: Workers,
+    observations: Observations,
+    envoy: EnvoyFacts,
+    scores: Scores,
+    first_contact: Option<Ms>,
+    is_open: bool,
+    loud_at: BTreeMap<String, Ms>,
+}
+
+impl Control {
+    /// Starts with a valid configuration.
+    #[must_use]
+    pub fn new(setting: Setting, loaded: Loaded, today: Date) -> Self {
+        let nothing = compile(&loaded.config, &BTreeSet::new(), today);
+        let mut control = Self {
+            today,
+            config: loaded.config.clone(),
+            known: Known::default(),
+            credential_problems: BTreeMap::new(),
+            bad_edit: None,
+            rollout: Rollout::default(),
+            xds: Publisher::default(),
+            complete: nothing.version.clone(),
+            snapshot: nothing,
+            handed_out: VecDeque::new(),
+            workers: Workers::default(),
+            observations: Observations::default(),
+            envoy: EnvoyFacts::default(),
+            scores: Scores {
+                sequence: setting.started_unix_ms,
+                ..Scores::default()
+            },
+            first_contact: None,
+            is_open: false,
+            loud_at: BTreeMap::new(),
+            setting,
+        };
+        control.replace_config(loaded, 0);
+        control
+    }
+
+    /// Takes a new valid configuration.
+    pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
+        let (wanted, problems) = providers::wanted(&loaded, &self.rollout);
+        for (provider, problem) in &problems {
+            if self.credential_problems.get(provider) != Some(problem) {
+                tracing::warn!(provider, problem, "provider has no usable credential");
+                self.setting
+                    .metrics
+                    .credential_error(provider.clone(), "unreadable");
+            }
+        }
+        self.credential_problems = problems;
+        self.config = loaded.config;
+        self.bad_edit = None;
+        let names: BTreeSet<String> = wanted.keys().cloned().collect();
+        self.complete = compile(&self.config, &names, self.today).version;
+        self.known = Known {
+            models: self.config.models.iter().map(|m| m.name.clone()).collect(),
+            providers: self
+                .config
+                .providers
+                .iter()
+                .map(|p| p.name.clone())
+                .collect(),
+        };
+        self.observations.configure(&targets_of(&self.config));
+        self.rollout.want(wanted);
+        self.envoy.forget_listed();
+        self.publish(now);
+    }
+
+    /// Keeps the configuration, as the new one is no good.
+    pub fn reject_config(&mut self, bad_edit: BadEdit) {
+        self.bad_edit = Some(bad_edit);
+    }
+
+    /// Takes in what a worker reports and answers with what it lacks.
+    ///
+    /// # Errors
+    /// It cannot be a worker of Envoy, or is one too many.
+    pub fn sync(&mut self, mut request: SyncRequest, now: Ms) -> Result<SyncResponse, TooMany> {
+        let dropped = self.workers.heard(&mut request, now)?;
+        self.setting.metrics.dropped(dropped);
+        self.first_contact.get_or_insert(now);
+        for record in &request.records {
+            self.observe(record, now);
+        }
+        if !self.is_open && request.snapshot.as_ref() == Some(&self.complete) {
+            // This sidecar is fresh and Envoy is not: it has had all of these providers before.
+            self.rollout.adopt();
+            self.publish(now);
+        }
+        if !self.opens(now) {
+            return Ok(SyncResponse::default());
+        }
+        let lacks_snapshot = request.snapshot.as_ref() != Some(&self.snapshot.version);
+        let lacks_scores = lacks_snapshot || request.scores != self.scores.sequence;
+        Ok(SyncResponse {
+            snapshot: lacks_snapshot.then(|| self.snapshot.clone()),
+            scores: lacks_scores.then(|| self.scores.clone()),
+        })
+    }
+
+    fn observe(&mut self, record: &Record, now: Ms) {
+        self.setting.metrics.observe(record, &self.known);
+        self.observations.observe(record, now);
+        for attempt in &record.attempts {
+            let known = self.known.providers.contains(&attempt.provider);
+            if attempt.verdict == Verdict::Auth && known {
+                self.complain(&attempt.provider, attempt.status, now);
+            }
+        }
+    }
+
+    /// A bad credential of ours is the operator's to mend, and no client's error shows it.
+    fn complain(&mut self, provider: &str, status: Option<u16>, now: Ms) {
+        let last = self.loud_at.get(provider).copied();
+        if last.is_none_or(|last| now.saturating_sub(last) >= LOUD_EVERY_MS) {
+            self.loud_at.insert(provider.to_owned(), now);
+            tracing::error!(
+                provider,
+                status,
+                "provider refuses Ark's credential; check that it is valid"
+            );
+        }
+    }
+
+    /// Answers Envoy's discovery request.
+    pub fn discover(&mut self, kind: Kind, request: &DiscoveryRequest, now: Ms) -> Answer {
+        self.first_contact.get_or_insert(now);
+        let (answer, refused) = self.xds.discover(kind, request, now);
+        if let Some(refused) = refused {
+            self.setting.metrics.nacked(kind.as_str());
+            let (version, reason) = (refused.version, refused.reason);
+            tracing::error!(
+                kind = kind.as_str(),
+                version,
+                reason,
+                "Envoy refuses its configuration"
+            );
+        }
+        self.advance(now);
+        answer
+    }
+
+    /// What is known of Envoy from its admin interface, to be told more.
+    pub fn envoy_mut(&mut self) -> &mut EnvoyFacts {
+        &mut self.envoy
+    }
+
+    /// Whether Envoy should be asked for its clusters.
+    #[must_use]
+    pub fn wants_clusters(&self) -> bool {
+        self.rollout.is_moving()
+    }
+
+    /// Moves on with time.
+    pub fn tick(&mut self, now: Ms, today: Date) {
+        if today != self.today {
+            self.today = today;
+            self.publish(now);
+        }
+        self.advance(now);
+        self.opens(now);
+        self.rescore(now);
+    }
+
+    /// Moves the rollout on as far as Envoy and its workers allow.
+    pub fn advance(&mut self, now: Ms) {
+        let nothing = BTreeSet::new();
+        let workers: Vec<Option<&BTreeSet<String>>> = self
+            .workers
+            .live(now)
+            .map(|worker| match &worker.snapshot {
+                None => Some(&nothing),
+                Some(version) => self
+                    .handed_out
+                    .iter()
+                    .find_map(|(known, names)| (known == version).then_some(names)),
+            })
+            .collect();
+        let mut clusters = self.envoy.confirmed(self.xds.clusters_taken(), now);
+        if let Some(clusters) = &mut clusters {
+            clusters.retain(|name, _| self.has_its_secret(name));
+        }
+        let facts = Facts {
+            clusters: clusters.as_ref(),
+            listed: self.envoy.listed(),
+            routes: self.xds.routes_taken(),
+            workers: &workers,
+        };
+        if self.rollout.progress(&facts, now) {
+            self.publish(now);
+        }
+    }
+
+    /// Whether Envoy has the credential that it puts into requests to a provider.
+    fn has_its_secret(&self, name: &str) -> bool {
+        let needs_one = self
+            .rollout
+            .given(name)
+            .is_some_and(|given| given.secret.is_some());
+        !needs_one || self.xds.secret_taken(&format!("provider/{name}"))
+    }
+
+    /// Makes everything that is handed out from the configuration and the rollout.
+    fn publish(&mut self, now: Ms) {
+        let mut place = self.setting.place.clone();
+        if !self.setting.listen_is_fixed {
+            place.listen = self.config.gateway.listen.to_string();
+        }
+        let routed = self.rollout.routed();
+        let mut config = self.config.clone();
+        let listeners = envoy::listeners(&config, &place, Mode::Dynamic);
+        self.xds
+            .publish(Kind::Listeners, &listeners, BTreeMap::new());
+
+        let given = || self.rollout.clustered();
+        config.providers = given()
+            .map(|(_, _, provider)| provider.config.clone())
+            .collect();
+        let wires = given()
+            .map(|(name, wire, _)| (name.clone(), wire.clone()))
+            .collect();
+        self.xds.publish(
+            Kind::Clusters,
+            &envoy::clusters(&config, &place, Mode::Dynamic),
+            wires,
+        );
+
+        let secrets = given()
+            .filter_map(|(name, _, provider)| Some((name.clone(), provider.secret.clone()?)))
+            .collect();
+        self.xds
+            .publish_secrets(&envoy::secrets(&config, &secrets), &self.setting.salt);
+
+        config
+            .providers
+            .retain(|provider| routed.contains(&provider.name));
+        let names = routed
+            .into_iter()
+            .map(|name| (name, String::new()))
+            .collect();
+        self.xds
+            .publish(Kind::Routes, &envoy::routes(&config, &place), names);
+        self.setting.news.notify_waiters();
+        self.compile(now);
+    }
+
+    fn compile(&mut self, now: Ms) {
+        let usable = self.rollout.usable();
+        let snapshot = compile(&self.config, &usable, self.today);
+        if snapshot.version == self.snapshot.version && !self.handed_out.is_empty() {
+            return;
+        }
+        let targets = snapshot.targets.len();
+        tracing::info!(version = snapshot.version.0, targets, "new snapshot");
+        self.handed_out
+            .retain(|(version, _)| *version != snapshot.version);
+        if self.handed_out.len() >= HISTORY {
+            self.handed_out.pop_front();
+        }
+        self.handed_out
+            .push_back((snapshot.version.clone(), usable));
+        self.snapshot = snapshot;
+        self.rescore(now);
+    }
+
+    /// Whether snapshots are handed out. A sidecar that has just started does not know what Envoy
+    /// has, and a snapshot with too few targets is worse than the one that a worker already runs.
+    fn opens(&mut self, now: Ms) -> bool {
+        let Some(first_contact) = self.first_contact else {
+            return false;
+        };
+        if self.is_open {
+            return true;
+        }
+        let waited = now.saturating_sub(first_contact);
+        let any = !self.rollout.usable().is_empty();
+        self.is_open =
+            !self.rollout.is_joining() || (waited >= CONFIRM_MS && any) || waited >= CONFIRM_ANY_MS;
+        if self.is_open && self.rollout.is_joining() {
+            tracing::warn!("Envoy has not confirmed all clusters; serving with those that it has");
+        }
+        self.is_open
+    }
+
+    fn rescore(&mut self, now: Ms) {
+        let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
+        let told = &self.scores;
+        let same = told.snapshot == self.snapshot.version
+            && told.targets.len() == targets.len()
+            && !told
+                .targets
+                .iter()
+                .zip(&targets)
+                .any(|(old, new)| scores::differs(old, new));
+        if !same {
+            self.scores = Scores {
+                snapshot: self.snapshot.version.clone(),
+                sequence: told.sequence + 1,
+                targets,
+            };
+        }
+    }
+
+    /// Runs `judge` over the inputs of every target of the snapshot, with what the filter was told.
+    fn assess<T>(&self, now: Ms, judge: impl Fn(&Inputs<'_>, TargetScore) -> T) -> Vec<T> {
+        let reachability = self.observations.reachability(now);
+        let is_told = self.scores.snapshot == self.snapshot.version;
+        let target = |(n, spec): (usize, &TargetSpec)| {
+            let provider = self.snapshot.providers.get(usize::from(spec.provider.0));
+            let name = provider.map_or("", |p| p.name.as_str());
+            let told = self.scores.targets.get(n).filter(|_| is_told);
+            let inputs = Inputs {
+                window: self.observations.window(name, &spec.model),
+                waiting_ms: &self.workers.waiting(name, &spec.model, now),
+                provider_waiting: self.workers.waiting_at(name, now),
+                gauges: self.envoy.gauges(name),
+                reachability: reachability
+                    .get(name)
+                    .copied()
+                    .unwrap_or(Reachability::default()),
+                max_in_flight: provider.map_or(1, |p| p.max_in_flight),
+            };
+            judge(&inputs, told.copied().unwrap_or_default())
+        };
+        self.snapshot
+            .targets
+            .iter()
+            .enumerate()
+            .map(target)
+            .collect()
+    }
+
+    /// Where to count.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.setting.metrics
+    }
+
+    /// Told when Envoy has something new to take.
+    #[must_use]
+    pub fn news(&self) -> &Arc<Notify> {
+        &self.setting.news
+    }
+}
+
+fn targets_of(config: &Config) -> BTreeSet<(String, String)> {
+    let targets = config.models.iter().flat_map(|model| &model.targets);
+    targets
+        .map(|target| (target.provider.clone(), target.model.clone()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

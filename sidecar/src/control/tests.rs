@@ -1,0 +1,373 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::config;
+use crate::credential::Secret;
+use crate::testing::{self, attempt, config_yaml, record, setting};
+
+const TODAY: &str = "2026-01-15";
+
+fn today() -> Date {
+    Date::parse(TODAY).unwrap()
+}
+
+/// The control plane with a scripted Envoy of one worker in front of it.
+struct World {
+    control: Control,
+    now: Ms,
+    versions: BTreeMap<Kind, String>,
+    snapshot: Option<Snapshot>,
+    scores: Option<Scores>,
+    clusters: Vec<String>,
+    secrets: BTreeMap<String, String>,
+    takes_secrets: bool,
+}
+
+impl World {
+    fn new(providers: &[&str]) -> Self {
+        Self {
+            control: Control::new(setting(), loaded(providers), today()),
+            now: 0,
+            versions: BTreeMap::new(),
+            snapshot: None,
+            scores: None,
+            clusters: vec![],
+            secrets: BTreeMap::new(),
+            takes_secrets: true,
+        }
+    }
+
+    /// The sidecar is killed and starts again; Envoy and its worker live on.
+    fn restart_sidecar(&mut self, providers: &[&str]) {
+        self.control = Control::new(setting(), loaded(providers), today());
+        self.now = 0;
+    }
+
+    fn edit(&mut self, providers: &[&str]) {
+        self.control.replace_config(loaded(providers), self.now);
+    }
+
+    fn poll(&mut self, kind: Kind) {
+        let version = self.versions.entry(kind).or_default();
+        let request = DiscoveryRequest {
+            version_info: version.clone(),
+            ..DiscoveryRequest::default()
+        };
+        if let Answer::Resources(body) = self.control.discover(kind, &request, self.now) {
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            *version = body["version_info"].as_str().unwrap().to_owned();
+            if kind == Kind::Clusters {
+                let resources = body["resources"].as_array().unwrap();
+                let name = |r: &serde_json::Value| r["name"].as_str().unwrap().to_owned();
+                self.clusters = resources.iter().map(name).collect();
+            }
+        }
+    }
+
+    fn poll_secrets(&mut self) {
+        for name in self.clusters.iter().filter(|_| self.takes_secrets) {
+            let version = self.secrets.entry(name.clone()).or_default();
+            let request = DiscoveryRequest {
+                version_info: version.clone(),
+                resource_names: vec![format!("provider/{name}")],
+                error_detail: None,
+            };
+            if let Answer::Resources(body) =
+                self.control.discover(Kind::Secrets, &request, self.now)
+            {
+                let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                *version = body["version_info"].as_str().unwrap().to_owned();
+            }
+        }
+    }
+
+    fn envoy_polls(&mut self) {
+        self.poll_secrets();
+        for kind in [Kind::Clusters, Kind::Listeners, Kind::Routes] {
+            self.poll(kind);
+        }
+        let listed = self.clusters.iter().cloned().collect();
+        self.control.envoy_mut().set_listed(listed, self.now);
+        self.control.tick(self.now, today());
+    }
+
+    fn sync_with(&mut self, records: Vec<Record>) -> SyncResponse {
+        let request = SyncRequest {
+            worker: "w1".to_owned(),
+            snapshot: self.snapshot.as_ref().map(|s| s.version.clone()),
+            scores: self.scores.as_ref().map_or(0, |s| s.sequence),
+            records,
+            ..SyncRequest::default()
+        };
+        let response = self.control.sync(request, self.now).unwrap();
+        if let Some(snapshot) = &response.snapshot {
+            self.snapshot = Some(snapshot.clone());
+        }
+        if let Some(scores) = &response.scores {
+            self.scores = Some(scores.clone());
+        }
+        response
+    }
+
+    fn sync(&mut self) -> SyncResponse {
+        self.sync_with(vec![])
+    }
+
+    /// Everyone does what they do every 250 ms.
+    fn run_for(&mut self, ms: Ms) {
+        for _ in 0..ms / 250 {
+            self.now += 250;
+            self.envoy_polls();
+            self.sync();
+            for provider in self.served() {
+                assert!(
+                    self.clusters.contains(&provider),
+                    "{provider} has no cluster"
+                );
+            }
+        }
+    }
+
+    fn served(&self) -> Vec<String> {
+        let snapshot = self.snapshot.as_ref();
+        snapshot
+            .map(|s| s.providers.iter().map(|p| p.name.clone()).collect())
+            .unwrap_or_default()
+    }
+}
+
+fn loaded(providers: &[&str]) -> Loaded {
+    Loaded::new(config::parse(&config_yaml(providers)).unwrap())
+}
+
+#[test]
+fn a_fresh_start_hands_out_nothing_before_envoy_has_the_clusters() {
+    let mut world = World::new(&["a", "b"]);
+    assert_eq!(world.sync(), SyncResponse::default());
+    world.envoy_polls();
+    assert_eq!(world.sync(), SyncResponse::default(), "given is not taken");
+    world.now = 250;
+    world.envoy_polls();
+    let response = world.sync();
+    assert_eq!(world.served(), ["a", "b"]);
+    let scores = response.scores.unwrap();
+    assert_eq!(scores.snapshot, response.snapshot.unwrap().version);
+    assert_eq!(scores.targets.len(), 2);
+    assert_eq!(
+        world.sync(),
+        SyncResponse::default(),
+        "and is quiet from then on"
+    );
+    assert!(world.control.readiness(world.now).ready);
+}
+
+#[test]
+fn providers_come_and_go_within_two_seconds_and_five_without_a_gap() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(1_000);
+    world.edit(&["a", "b", "c"]);
+    world.run_for(1_000);
+    assert_eq!(world.served(), ["a", "b", "c"]);
+    world.edit(&["a"]);
+    world.run_for(250);
+    assert_eq!(world.served(), ["a"]);
+    assert_eq!(
+        world.clusters,
+        ["a", "b", "c"],
+        "still there for what is on its way"
+    );
+    world.run_for(4_000);
+    assert_eq!(world.clusters, ["a"]);
+}
+
+#[test]
+fn a_sidecar_that_comes_back_changes_nothing_for_a_worker_that_runs_the_same_file() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(1_000);
+    let before = world.snapshot.clone().unwrap();
+    world.restart_sidecar(&["a", "b"]);
+    let response = world.sync();
+    assert_eq!(response.snapshot, None);
+    world.run_for(10_000);
+    assert_eq!(world.snapshot.unwrap(), before);
+}
+
+#[test]
+fn a_sidecar_that_comes_back_to_another_file_waits_for_envoy_before_it_takes_targets_away() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(1_000);
+    world.restart_sidecar(&["a", "b", "c"]);
+    for now in [0, 1_000, 2_999, 3_000, 9_999] {
+        world.now = now;
+        world.control.tick(now, today());
+        assert_eq!(world.sync(), SyncResponse::default(), "at {now}");
+    }
+    world.run_for(1_000);
+    assert_eq!(world.served(), ["a", "b", "c"]);
+}
+
+#[test]
+fn the_gateway_does_not_wait_for_ever() {
+    let mut world = World::new(&["a", "b"]);
+    world.sync();
+    world.now = CONFIRM_ANY_MS;
+    world.control.tick(world.now, today());
+    world.sync();
+    assert!(world.snapshot.is_some());
+    assert_eq!(world.served(), [""; 0]);
+}
+
+#[test]
+fn a_restarted_envoy_keeps_the_snapshot_and_is_not_ready_until_it_has_everything_again() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(1_000);
+    let version = world.snapshot.clone().unwrap().version;
+    world.versions.clear();
+    world.poll(Kind::Clusters);
+    assert!(!world.control.readiness(world.now).ready);
+    assert_eq!(world.sync(), SyncResponse::default());
+    world.snapshot = None;
+    world.run_for(1_000);
+    assert_eq!(world.snapshot.unwrap().version, version);
+}
+
+#[test]
+fn a_bad_edit_changes_nothing_and_shows() {
+    let mut world = World::new(&["a"]);
+    world.run_for(1_000);
+    let problems = vec!["models[0]: no".to_owned()];
+    world.control.reject_config(BadEdit {
+        at_unix_ms: 5,
+        problems,
+    });
+    assert_eq!(world.sync(), SyncResponse::default());
+    let view = serde_json::to_value(world.control.config_view(world.now)).unwrap();
+    assert_eq!(view["bad_edit"]["problems"][0], "models[0]: no");
+    assert_eq!(view["targets"][0]["state"], "active");
+    assert_eq!(view["workers"]["w1"]["snapshot"], view["snapshot"]);
+    world.edit(&["a"]);
+    let view = serde_json::to_value(world.control.config_view(world.now)).unwrap();
+    assert_eq!(view["bad_edit"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_provider_without_its_credential_is_not_used_and_a_lost_one_is_kept_where_it_goes() {
+    let with = |credential: Result<Option<Secret>, String>, port: u16| {
+        let yaml = config_yaml(&["a", "b"]).replace(
+            "9101/v1",
+            &format!("{port}/v1\n    credential: {{env: SOME_KEY}}"),
+        );
+        let config = config::parse(&yaml).unwrap();
+        let credentials =
+            BTreeMap::from([("a".to_owned(), credential), ("b".to_owned(), Ok(None))]);
+        Loaded {
+            config,
+            credentials,
+        }
+    };
+    let mut world = World::new(&[]);
+    world
+        .control
+        .replace_config(with(Err("not set".to_owned()), 9101), 0);
+    world.run_for(1_000);
+    assert_eq!(world.served(), ["b"]);
+    let view = serde_json::to_value(world.control.config_view(world.now)).unwrap();
+    assert_eq!(view["targets"][0]["state"], "no_credential");
+    assert_eq!(view["targets"][0]["credential_problem"], "not set");
+
+    let secret = || Secret::new("canary".to_owned());
+    world
+        .control
+        .replace_config(with(Ok(Some(secret())), 9101), world.now);
+    world.run_for(1_000);
+    assert_eq!(world.served(), ["a", "b"]);
+    world
+        .control
+        .replace_config(with(Err("gone".to_owned()), 9101), world.now);
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["a", "b"], "the last good one still works");
+    world
+        .control
+        .replace_config(with(Err("gone".to_owned()), 9199), world.now);
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["b"], "it is not sent to another place");
+
+    let ask = DiscoveryRequest {
+        resource_names: vec!["provider/a".to_owned()],
+        ..DiscoveryRequest::default()
+    };
+    let answer = world.control.discover(Kind::Secrets, &ask, world.now);
+    assert_eq!(answer, Answer::Unchanged, "and not kept at hand");
+    for view in [
+        serde_json::to_string(&world.control.config_view(world.now)).unwrap(),
+        serde_json::to_string(&world.control.readiness(world.now)).unwrap(),
+        serde_json::to_string(&world.control.scores_view(world.now)).unwrap(),
+    ] {
+        assert!(!view.contains("canary"));
+    }
+}
+
+#[test]
+fn records_become_scores_within_a_tick_and_stale_ones_become_unknown() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(1_000);
+    let sequence = world.scores.clone().unwrap().sequence;
+    let records = vec![record(vec![attempt("a", "m", Verdict::Ok)]); 50];
+    world.sync_with(records);
+    world.run_for(250);
+    let scores = world.scores.clone().unwrap();
+    assert!(scores.sequence > sequence);
+    let seen = scores.targets[0].ttft_ms.unwrap();
+    assert!((97.0..103.0).contains(&seen), "{seen}");
+    assert_eq!(scores.targets[1].ttft_ms, None);
+    let view = serde_json::to_value(world.control.scores_view(world.now)).unwrap();
+    assert_eq!(view["targets"][0]["models"], serde_json::json!(["m"]));
+    assert_eq!(view["targets"][0]["attempts"]["by_verdict"]["ok"], 50);
+    assert_eq!(
+        view["targets"][0]["told"],
+        serde_json::to_value(scores.targets[0]).unwrap()
+    );
+    world.run_for(31_000);
+    assert_eq!(world.scores.clone().unwrap().targets[0].ttft_ms, None);
+}
+
+#[test]
+fn a_provider_that_slows_down_shows_within_a_second_by_what_waits() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(1_000);
+    for _ in 0..40 {
+        world.sync_with(vec![record(vec![attempt("a", "m", Verdict::Ok)]); 12]);
+        world.run_for(250);
+    }
+    assert!(world.scores.clone().unwrap().targets[0].ttft_ms.unwrap() < 105.0);
+    for tick in 1..=4_u32 {
+        world.now += 250;
+        let waiting = ark_gateway_core::sync::Waiting {
+            provider: "a".to_owned(),
+            model: "m".to_owned(),
+            ages_ms: (0..12 * tick).map(|n| n * 21).collect(),
+        };
+        let request = SyncRequest {
+            worker: "w1".to_owned(),
+            snapshot: world.snapshot.as_ref().map(|s| s.version.clone()),
+            waiting: vec![waiting],
+            ..SyncRequest::default()
+        };
+        world.control.sync(request, world.now).unwrap();
+        world.control.tick(world.now, today());
+    }
+    let seen = world.control.scores.targets[0].ttft_ms.unwrap();
+    assert!(seen > 500.0, "{seen}");
+}
+
+#[test]
+fn a_sequence_goes_on_over_a_restart() {
+    let earlier = Control::new(setting(), loaded(&["a"]), today())
+        .scores
+        .sequence;
+    let later = Setting {
+        started_unix_ms: testing::STARTED_UNIX_MS + 60_000,
+        ..setting()
+    };
+    assert!(Control::new(later, loaded(&["a"]), today()).scores.sequence > earlier);
+}

@@ -1,0 +1,217 @@
+//! What the control plane shows of itself: `/readyz`, `/v1/scores`, `/v1/config`. Never a secret.
+
+use std::collections::BTreeMap;
+
+use ark_gateway_core::score::TargetScore;
+use serde::Serialize;
+
+use super::Control;
+use crate::Ms;
+use crate::rollout::State;
+use crate::scores::{self, Explained};
+use crate::xds::{Kind, Status};
+
+/// An Envoy that has not asked for so long is not there, milliseconds.
+const ENVOY_MAX_AGE_MS: Ms = 15_000;
+
+/// An edit of `ark.yaml` that was not taken.
+#[derive(Clone, Debug, Serialize)]
+pub struct BadEdit {
+    /// When, milliseconds since the Unix epoch.
+    pub at_unix_ms: u64,
+    /// What is wrong with it, all of it.
+    pub problems: Vec<String>,
+}
+
+/// `/readyz`.
+#[derive(Debug, Serialize)]
+pub struct Readiness {
+    /// Whether requests can be served.
+    pub ready: bool,
+    /// What is missing, in words.
+    pub missing: Vec<String>,
+    /// How Envoy stands with each kind of resource.
+    pub envoy: BTreeMap<&'static str, Status>,
+    /// Workers that synced within 5 s.
+    pub live_workers: usize,
+    /// Whether Envoy's admin interface answers.
+    pub envoy_admin_ok: bool,
+    /// The last edit of the file was not taken.
+    pub config_rejected: bool,
+}
+
+/// `/v1/config`.
+#[derive(Debug, Serialize)]
+pub struct ConfigView {
+    snapshot: String,
+    handed_out: bool,
+    workers: BTreeMap<String, WorkerView>,
+    bad_edit: Option<BadEdit>,
+    targets: Vec<TargetView>,
+}
+
+#[derive(Debug, Serialize)]
+struct WorkerView {
+    snapshot: Option<String>,
+    scores: u64,
+    heard_ms_ago: Ms,
+    live: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetView {
+    model: String,
+    provider: String,
+    upstream_model: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_problem: Option<String>,
+}
+
+/// `/v1/scores`.
+#[derive(Debug, Serialize)]
+pub struct ScoresView {
+    snapshot: String,
+    sequence: u64,
+    targets: Vec<ScoredTarget>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScoredTarget {
+    models: Vec<String>,
+    provider: String,
+    upstream_model: String,
+    /// What is measured at this moment.
+    now: TargetScore,
+    #[serde(flatten)]
+    explained: Explained,
+}
+
+impl Control {
+    /// Whether requests can be served, and what is missing if not.
+    #[must_use]
+    pub fn readiness(&self, now: Ms) -> Readiness {
+        let status = |kind: Kind| (kind.as_str(), self.xds.status(kind, now));
+        let envoy: BTreeMap<_, _> = Kind::ALL.into_iter().map(status).collect();
+        let mut missing = Vec::new();
+        for kind in [Kind::Clusters, Kind::Routes] {
+            if let Some(status) = envoy.get(kind.as_str()) {
+                missing.extend(lack(kind, status));
+            }
+        }
+        let live_workers = self.workers.live(now).count();
+        if live_workers == 0 {
+            missing.push("no Envoy worker has synced within 5 s".to_owned());
+        } else if !self.is_open {
+            missing.push("no snapshot is handed out yet: waiting for Envoy's clusters".to_owned());
+        }
+        Readiness {
+            ready: missing.is_empty(),
+            missing,
+            envoy,
+            live_workers,
+            envoy_admin_ok: self.envoy.heard().is_some() && !self.envoy.is_failing(),
+            config_rejected: self.bad_edit.is_some(),
+        }
+    }
+
+    /// What runs where, and what does not and why.
+    #[must_use]
+    pub fn config_view(&self, now: Ms) -> ConfigView {
+        let live = |heard: Ms| now.saturating_sub(heard) < crate::workers::LIVE_MS;
+        let worker = |(name, worker): (&String, &crate::workers::Worker)| {
+            let view = WorkerView {
+                snapshot: worker.snapshot.as_ref().map(|version| version.0.clone()),
+                scores: worker.scores,
+                heard_ms_ago: now.saturating_sub(worker.heard),
+                live: live(worker.heard),
+            };
+            (name.clone(), view)
+        };
+        ConfigView {
+            snapshot: self.snapshot.version.0.clone(),
+            handed_out: self.is_open,
+            workers: self.workers.iter().map(worker).collect(),
+            bad_edit: self.bad_edit.clone(),
+            targets: self.target_views(),
+        }
+    }
+
+    fn target_views(&self) -> Vec<TargetView> {
+        let mut views = Vec::new();
+        for model in &self.config.models {
+            for target in &model.targets {
+                let problem = self.credential_problems.get(&target.provider);
+                views.push(TargetView {
+                    model: model.name.clone(),
+                    provider: target.provider.clone(),
+                    upstream_model: target.model.clone(),
+                    state: match self.rollout.state(&target.provider) {
+                        Some(State::PendingCluster) => "pending_cluster",
+                        Some(State::Active) => "active",
+                        Some(State::Leaving) => "leaving",
+                        None => "no_credential",
+                    },
+                    credential_problem: problem.cloned(),
+                });
+            }
+        }
+        views
+    }
+
+    /// Every target with its terms and what they came from.
+    #[must_use]
+    pub fn scores_view(&self, now: Ms) -> ScoresView {
+        let explained = self.assess(now, |inputs, told| {
+            (
+                scores::assess(inputs, now),
+                scores::explain(inputs, told, now),
+            )
+        });
+        let specs = self.snapshot.targets.iter().zip(explained).enumerate();
+        let targets = specs.map(|(n, (spec, (measured, explained)))| {
+            let provider = self.snapshot.providers.get(usize::from(spec.provider.0));
+            let serves = |model: &&ark_gateway_core::snapshot::ModelSpec| {
+                model.targets.iter().any(|id| usize::from(id.0) == n)
+            };
+            ScoredTarget {
+                models: self
+                    .snapshot
+                    .models
+                    .iter()
+                    .filter(serves)
+                    .map(|m| m.name.clone())
+                    .collect(),
+                provider: provider.map(|p| p.name.clone()).unwrap_or_default(),
+                upstream_model: spec.model.clone(),
+                now: measured,
+                explained,
+            }
+        });
+        ScoresView {
+            snapshot: self.snapshot.version.0.clone(),
+            sequence: self.scores.sequence,
+            targets: targets.collect(),
+        }
+    }
+
+    /// Each worker with the snapshot that it runs, for the metrics.
+    pub fn worker_versions(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.workers.iter().map(|(name, worker)| {
+            let version = worker.snapshot.as_ref().map_or("none", |v| v.0.as_str());
+            (name.as_str(), version)
+        })
+    }
+}
+
+fn lack(kind: Kind, status: &Status) -> Option<String> {
+    let name = kind.as_str();
+    match (status.asked_ms_ago, status.runs.is_empty()) {
+        (None, _) => Some(format!("Envoy has not asked for {name}")),
+        (Some(age), _) if age > ENVOY_MAX_AGE_MS => {
+            Some(format!("Envoy has not asked for {name} for {age} ms"))
+        }
+        (Some(_), true) => Some(format!("Envoy has not taken {name}")),
+        (Some(_), false) => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! Envoy's own answers, in the form that clients know: OpenAI's errors with Ark's stable codes.
+//!
+//! Reply mappers run for the filter's answers too, which already have that form. They are told
+//! apart by Envoy's response code details, which name the reason of every answer of Envoy's own
+//! and are empty for those of a Wasm filter.
+
+use ark_gateway_core::reject::{Reject, RejectCode};
+use serde_json::{Value, json};
+
+use crate::config::Config;
+
+/// One of Envoy's own answers: when, and what the client gets instead of its plain text.
+struct Mapping {
+    /// In CEL, on top of "is Envoy's own".
+    when: String,
+    status: u16,
+    code: &'static str,
+    kind: &'static str,
+    message: String,
+}
+
+pub(super) fn config(config: &Config) -> Value {
+    let mappers: Vec<Value> = mappings(config.gateway.body_limit_bytes)
+        .iter()
+        .map(mapper)
+        .collect();
+    json!({"mappers": mappers})
+}
+
+/// In order: the first that matches counts.
+fn mappings(body_limit_bytes: u32) -> Vec<Mapping> {
+    vec![
+        rejection(
+            "response.code == 413".to_owned(),
+            Reject::body_too_large(body_limit_bytes.into()),
+        ),
+        envoys_own(
+            408,
+            "request_timeout",
+            "The request did not arrive in time. It can be tried again.",
+        ),
+        envoys_own(
+            431,
+            "headers_too_large",
+            "The request's headers are too large.",
+        ),
+        rejection(
+            "response.code == 504".to_owned(),
+            Reject::new(RejectCode::ProviderTimeout),
+        ),
+        rejection(
+            details_begin_with(&["upstream_reset_before_response_started{overflow"]),
+            Reject::new(RejectCode::ProviderOverloaded),
+        ),
+        rejection(
+            details_begin_with(&["upstream_", "no_healthy_upstream"]),
+            Reject::new(RejectCode::ProviderError),
+        ),
+        rejection(
+            "response.code == 404".to_owned(),
+            Reject::new(RejectCode::EndpointNotFound),
+        ),
+        rejection(
+            "response.code >= 400 && response.code < 500".to_owned(),
+            Reject::new(RejectCode::InvalidRequest),
+        ),
+        rejection("true".to_owned(), Reject::new(RejectCode::Internal)),
+    ]
+}
+
+fn details_begin_with(starts: &[&str]) -> String {
+    let one = |start: &&str| format!("response.code_details.startsWith('{start}')");
+    let all: Vec<String> = starts.iter().map(one).collect();
+    format!("({})", all.join(" || "))
+}
+
+fn rejection(when: String, reject: Reject) -> Mapping {
+    Mapping {
+        when,
+        status: reject.code.status(),
+        code: reject.code.as_str(),
+        kind: reject.code.openai_type(),
+        message: reject.message,
+    }
+}
+
+/// An answer that only Envoy gives: the filter never sees such a request.
+fn envoys_own(status: u16, code: &'static str, message: &str) -> Mapping {
+    Mapping {
+        when: format!("response.code == {status}"),
+        status,
+        code,
+        kind: "invalid_request_error",
+        message: message.to_owned(),
+    }
+}
+
+fn mapper(mapping: &Mapping) -> Value {
+    let body = json!({"error": {
+        "message": mapping.message,
+        "type": mapping.kind,
+        "param": null,
+        "code": mapping.code,
+    }});
+    json!({
+        "filter": {"extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                "expression": format!("response.code_details != '' && {}", mapping.when),
+            },
+        }},
+        "status_code": mapping.status,
+        "body_format_override": {
+            // A percent sign begins one of Envoy's own substitutions.
+            "text_format_source": {"inline_string": body.to_string().replace('%', "%%")},
+            "content_type": "application/json",
+        },
+    })
+}

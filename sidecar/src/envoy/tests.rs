@@ -1,0 +1,309 @@
+//! What must hold of the generated configuration, and that a real Envoy takes it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::*;
+use crate::config::{Date, compile, parse};
+
+const DEMO: &str = include_str!("../../../ark.yaml");
+const BOOTSTRAP: &str = include_str!("../../../envoy/bootstrap.yaml");
+
+fn place() -> Place {
+    Place {
+        filter: "/opt/ark/ark_filter.wasm".to_owned(),
+        listen: "127.0.0.1:8080".to_owned(),
+        socket: "/run/ark/ark.sock".to_owned(),
+        sync_interval_ms: 250,
+    }
+}
+
+fn demo() -> Config {
+    parse(DEMO).unwrap()
+}
+
+fn snapshot(config: &Config) -> Snapshot {
+    let usable: BTreeSet<String> = config.providers.iter().map(|p| p.name.clone()).collect();
+    compile(config, &usable, Date::parse("2026-01-01").unwrap())
+}
+
+fn plugin_configuration(filter: &Value) -> Value {
+    let text = filter["typed_config"]["config"]["configuration"]["value"].as_str();
+    serde_json::from_str(text.unwrap()).unwrap()
+}
+
+/// A listener that changes drains its connections, streams included.
+#[test]
+fn the_listener_stays_whatever_is_served() {
+    let before = listeners(&demo(), &place(), Mode::Dynamic);
+    let mut config = demo();
+    config.providers.truncate(1);
+    config.providers[0].timeouts.stream_idle_ms = 3_600_000;
+    config.models.clear();
+    config.tenants.clear();
+    assert_eq!(listeners(&config, &place(), Mode::Dynamic), before);
+    config.gateway.body_limit_bytes += 1;
+    assert_ne!(listeners(&config, &place(), Mode::Dynamic), before);
+}
+
+/// A cluster that changes closes its connections: it must not change for its neighbours' sake.
+#[test]
+fn a_cluster_depends_on_its_own_provider() {
+    let before = clusters(&demo(), &place(), Mode::Dynamic);
+    let mut config = demo();
+    config.providers.swap(0, 3);
+    config.providers.truncate(2);
+    config.models.clear();
+    config.tenants.clear();
+    let after = clusters(&config, &place(), Mode::Dynamic);
+    assert_eq!(after, [before[3].clone(), before[1].clone()]);
+}
+
+#[test]
+fn resources_carry_their_type_and_files_do_not() {
+    let config = demo();
+    for resource in [
+        &clusters(&config, &place(), Mode::Dynamic)[0],
+        &listeners(&config, &place(), Mode::Dynamic)[0],
+        &routes(&config, &place())[0],
+    ] {
+        assert!(
+            resource["@type"]
+                .as_str()
+                .unwrap()
+                .starts_with("type.googleapis.com/envoy.")
+        );
+    }
+    let file = static_config(&config, &place(), &snapshot(&config));
+    assert_eq!(
+        file["static_resources"]["clusters"][0]["@type"],
+        Value::Null
+    );
+    assert_eq!(
+        file["static_resources"]["listeners"][0]["@type"],
+        Value::Null
+    );
+}
+
+#[test]
+fn every_attempt_can_reach_every_provider() {
+    let routes = routes(&demo(), &place());
+    let action = &routes[0]["virtual_hosts"][0]["routes"][0]["route"];
+    let matcher =
+        &action["inline_cluster_specifier_plugin"]["extension"]["typed_config"]["cluster_matcher"];
+    let later = &matcher["matcher_tree"]["exact_match_map"]["map"];
+    let trees = [
+        (&matcher["on_no_match"]["matcher"], "wasm.ark.t0"),
+        (&later["1"]["matcher"], "wasm.ark.t1"),
+        (&later["2"]["matcher"], "wasm.ark.t2"),
+    ];
+    for (tree, key) in trees {
+        let tree = &tree["matcher_tree"];
+        assert_eq!(tree["input"]["typed_config"]["key"], key);
+        for name in ["official", "azure", "optimized", "domestic"] {
+            let action = &tree["exact_match_map"]["map"][name]["action"];
+            assert_eq!(action["typed_config"]["cluster"], name);
+        }
+    }
+    // No stream may be cut by the listener's clock before its provider's.
+    assert_eq!(action["retry_policy"]["per_try_idle_timeout"], "30.000s");
+    assert_eq!(action["idle_timeout"], "40.000s");
+}
+
+#[test]
+fn credentials_are_named_in_files_and_held_by_secrets_only() {
+    let config = demo();
+    let canary = "canary-7f3a";
+    let resolved = [("azure".to_owned(), Secret::new(canary.to_owned()))].into();
+    let secrets = secrets(&config, &resolved);
+    assert_eq!(secrets.len(), 1);
+    assert_eq!(secrets[0]["name"], "provider/azure");
+    assert_eq!(
+        secrets[0]["generic_secret"]["secret"]["inline_string"],
+        canary
+    );
+    let file = static_config(&config, &place(), &snapshot(&config));
+    let sources = &file["static_resources"]["secrets"];
+    assert_eq!(sources.as_array().unwrap().len(), 4);
+    assert_eq!(
+        sources[1]["generic_secret"]["secret"],
+        json!({"environment_variable": "AZURE_API_KEY"})
+    );
+    let mut without = demo();
+    without.providers[0].credential = None;
+    let cluster = clusters(&without, &place(), Mode::Dynamic)[0].to_string();
+    assert!(!cluster.contains("credential_injector"));
+}
+
+#[test]
+fn without_a_socket_there_is_no_sidecar() {
+    let config = demo();
+    let snapshot = snapshot(&config);
+    for (socket, named) in [("/run/ark/ark.sock", true), ("", false)] {
+        let place = Place {
+            socket: socket.to_owned(),
+            ..place()
+        };
+        let file = static_config(&config, &place, &snapshot);
+        let clusters = file["static_resources"]["clusters"].as_array().unwrap();
+        assert_eq!(clusters.iter().any(|c| c["name"] == SIDECAR_CLUSTER), named);
+        let gateway = plugin_configuration(&wasm::gateway(&place, Mode::Static(&snapshot)));
+        assert_eq!(gateway["sidecar_cluster"] == SIDECAR_CLUSTER, named);
+        assert_eq!(gateway["snapshot"], json!(snapshot));
+    }
+}
+
+/// The bootstrap is written by hand, for people; what it shares with the code must be the same.
+#[test]
+fn the_bootstrap_says_what_the_code_says() {
+    let bootstrap: Value = serde_saphyr::from_str(BOOTSTRAP).unwrap();
+    let sidecar = &bootstrap["static_resources"]["clusters"][0];
+    // Through text, as `300` and `300.0` are one number there.
+    let same = |a: &Value, b: &Value| {
+        assert_eq!(
+            serde_json::to_string(a).unwrap(),
+            serde_json::to_string(b).unwrap()
+        );
+    };
+    same(sidecar, &cluster::sidecar("/run/ark/ark.sock"));
+    same(&bootstrap["stats_config"], &stats_config());
+    same(&bootstrap["overload_manager"], &overload_manager());
+    same(
+        &bootstrap["dynamic_resources"]["cds_config"],
+        &from_sidecar(500),
+    );
+    same(
+        &bootstrap["dynamic_resources"]["lds_config"],
+        &from_sidecar(500),
+    );
+    assert_eq!(
+        BOOTSTRAP.matches("port_value: 9901").count(),
+        2,
+        "one in the comment"
+    );
+    assert_eq!(
+        BOOTSTRAP.matches("/run/ark/ark.sock").count(),
+        2,
+        "one in the comment"
+    );
+}
+
+#[test]
+fn endpoints_become_the_right_kind_of_cluster() {
+    let with = |endpoint: &str| {
+        let text = DEMO.replacen("http://127.0.0.1:9101/v1", endpoint, 1);
+        clusters(&parse(&text).unwrap(), &place(), Mode::Dynamic)[0].clone()
+    };
+    for (endpoint, kind, sni) in [
+        ("http://10.0.0.7:8000/v1", "STATIC", None),
+        ("http://vllm:8000/v1", "STRICT_DNS", None),
+        (
+            "https://api.openai.com/v1",
+            "LOGICAL_DNS",
+            Some("api.openai.com"),
+        ),
+        ("https://10.0.0.7/v1", "STATIC", None),
+    ] {
+        let cluster = with(endpoint);
+        assert_eq!(cluster["type"], kind, "{endpoint}");
+        let context = &cluster["transport_socket"]["typed_config"];
+        assert_eq!(context["sni"].as_str(), sni);
+        let validated = &context["common_tls_context"]["validation_context"];
+        assert_eq!(endpoint.starts_with("https"), validated.is_object());
+    }
+}
+
+#[test]
+fn addresses_and_durations_have_envoys_form() {
+    for (listen, host, port) in [("0.0.0.0:80", "0.0.0.0", 80), ("[::1]:8080", "::1", 8080)] {
+        let expected = json!({"socket_address": {"address": host, "port_value": port}});
+        assert_eq!(address(listen), expected);
+    }
+    assert_eq!(milliseconds(5), "0.005s");
+    assert_eq!(milliseconds(600_000), "600.000s");
+}
+
+/// The Envoy of `$ENVOY`, of `cargo xtask up`, or of the path.
+fn find_envoy() -> Option<PathBuf> {
+    let named = std::env::var_os("ENVOY").map(PathBuf::from);
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ark/envoy");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("envoy"));
+    named
+        .into_iter()
+        .chain(wheel(&installed))
+        .chain(on_path)
+        .find(|candidate| candidate.is_file())
+}
+
+/// Every file named `envoy` within a few folders: the wheel keeps it deep in its environment.
+fn wheel(root: &Path) -> Vec<PathBuf> {
+    let mut found = vec![root.to_owned()];
+    let mut folders = vec![(root.parent().map(Path::to_owned).unwrap_or_default(), 8)];
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && depth > 0 {
+                folders.push((path, depth - 1));
+            } else if path.ends_with("_bin/envoy") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The smallest module that Envoy takes for a filter, and it loads one even to validate: a memory,
+/// an empty function by whose name the ABI is known, and a `malloc` that always gives 1024.
+const EMPTY_WASM: &[u8] = b"\0asm\x01\0\0\0\
+    \x01\x09\x02\x60\0\0\x60\x01\x7f\x01\x7f\
+    \x03\x03\x02\0\x01\
+    \x05\x03\x01\0\x01\
+    \x07\x2d\x03\x06memory\x02\0\x17proxy_abi_version_0_2_1\0\0\x06malloc\0\x01\
+    \x0a\x0a\x02\x02\0\x0b\x05\0\x41\x80\x08\x0b";
+
+#[test]
+#[allow(clippy::print_stderr, reason = "a test that could not run must say so")]
+fn a_real_envoy_takes_it() {
+    let Some(envoy) = find_envoy() else {
+        eprintln!("SKIPPED: no Envoy: set $ENVOY or run `cargo xtask up` once");
+        return;
+    };
+    let folder = std::env::temp_dir().join(format!("ark-envoy-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let filter = folder.join("empty.wasm");
+    std::fs::write(&filter, EMPTY_WASM).unwrap();
+    let place = Place {
+        filter: filter.display().to_string(),
+        ..place()
+    };
+    let https = DEMO.replacen("http://127.0.0.1:9101/v1", "https://api.openai.com/v1", 1);
+    let mut files = vec![("bootstrap.yaml", BOOTSTRAP.to_owned())];
+    for (name, text) in [("demo.json", DEMO), ("https.json", https.as_str())] {
+        let config = parse(text).unwrap();
+        let file = static_config(&config, &place, &snapshot(&config));
+        files.push((name, file.to_string()));
+    }
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        let output = Command::new(&envoy)
+            .args(["--mode", "validate", "-l", "error", "-c"])
+            .arg(&path)
+            .args(["--use-dynamic-base-id"])
+            .envs(
+                ["OFFICIAL", "AZURE", "OPTIMIZED", "DOMESTIC"]
+                    .map(|p| (format!("{p}_API_KEY"), "k")),
+            )
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,430 @@
+//! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
+
+use std::collections::BTreeSet;
+
+use ark_gateway_core::record::{Endpoint, Outcome, Record, Rule, UsageSource, Verdict};
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::verdicts;
+
+/// The media type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What a label says of a name that is not in the configuration.
+const OTHER: &str = "other";
+/// What a label says where there is none.
+const NONE: &str = "none";
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    model: String,
+    provider: String,
+    endpoint: &'static str,
+    priority: &'static str,
+    outcome: &'static str,
+    rule: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    provider: String,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TokenLabels {
+    provider: String,
+    model: String,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TargetLabels {
+    provider: String,
+    model: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProviderLabels {
+    provider: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CodeLabels {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NackLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CredentialLabels {
+    provider: String,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WorkerLabels {
+    worker: String,
+    version: String,
+}
+
+/// Names that may be labels.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Models in `ark.yaml`.
+    pub models: BTreeSet<String>,
+    /// Providers in `ark.yaml`.
+    pub providers: BTreeSet<String>,
+}
+
+/// All metrics of the sidecar.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    attempts: Family<AttemptLabels, Counter>,
+    ttft: Family<ProviderLabels, Histogram>,
+    duration: Family<ProviderLabels, Histogram>,
+    tokens: Family<TokenLabels, Counter>,
+    cost: Family<TargetLabels, Counter>,
+    price_unknown: Family<TargetLabels, Counter>,
+    rejects: Family<CodeLabels, Counter>,
+    records: Counter,
+    records_dropped: Counter,
+    stale_requests: Counter,
+    workers: Family<WorkerLabels, Gauge>,
+    reloads: Family<ReloadLabels, Counter>,
+    nacks: Family<NackLabels, Counter>,
+    scrape_failures: Counter,
+    credential_errors: Family<CredentialLabels, Counter>,
+    bad_requests: Counter,
+}
+
+/// Seconds: from a local model's first token to the longest answers.
+fn durations() -> Histogram {
+    Histogram::new([
+        0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+    ])
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("ark"),
+            requests: Family::default(),
+            attempts: Family::default(),
+            ttft: Family::new_with_constructor(durations),
+            duration: Family::new_with_constructor(durations),
+            tokens: Family::default(),
+            cost: Family::default(),
+            price_unknown: Family::default(),
+            rejects: Family::default(),
+            records: Counter::default(),
+            records_dropped: Counter::default(),
+            stale_requests: Counter::default(),
+            workers: Family::default(),
+            reloads: Family::default(),
+            nacks: Family::default(),
+            scrape_failures: Counter::default(),
+            credential_errors: Family::default(),
+            bad_requests: Counter::default(),
+        };
+        metrics.register_traffic();
+        metrics.register_control();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register_traffic(&mut self) {
+        let Self { registry, .. } = self;
+        registry.register(
+            "requests",
+            "Requests by how they ended",
+            self.requests.clone(),
+        );
+        registry.register(
+            "attempts",
+            "Attempts by how they ended",
+            self.attempts.clone(),
+        );
+        registry.register(
+            "ttft_seconds",
+            "Time to first token of an attempt",
+            self.ttft.clone(),
+        );
+        registry.register(
+            "request_duration_seconds",
+            "Duration of a request, by the provider that answered",
+            self.duration.clone(),
+        );
+        registry.register(
+            "tokens",
+            "Tokens; cached ones are also input",
+            self.tokens.clone(),
+        );
+        registry.register(
+            "cost_micro_usd",
+            "Cost in millionths of a US dollar",
+            self.cost.clone(),
+        );
+        registry.register(
+            "price_unknown",
+            "Answers without a cost, as their price or usage is not known",
+            self.price_unknown.clone(),
+        );
+        registry.register(
+            "rejects",
+            "Refusals of the gateway itself",
+            self.rejects.clone(),
+        );
+        registry.register(
+            "stale_requests",
+            "Requests served by a worker that had not heard of the sidecar for too long",
+            self.stale_requests.clone(),
+        );
+    }
+
+    fn register_control(&mut self) {
+        let Self { registry, .. } = self;
+        registry.register("records", "Records taken in", self.records.clone());
+        registry.register(
+            "records_dropped",
+            "Records that workers dropped as their queue was full",
+            self.records_dropped.clone(),
+        );
+        registry.register(
+            "worker_snapshot_info",
+            "The snapshot that each worker runs",
+            self.workers.clone(),
+        );
+        registry.register(
+            "config_reloads",
+            "Reloads of ark.yaml",
+            self.reloads.clone(),
+        );
+        registry.register(
+            "xds_nacks",
+            "Versions that Envoy refused",
+            self.nacks.clone(),
+        );
+        registry.register(
+            "scrape_failures",
+            "Readings of Envoy's admin interface that failed",
+            self.scrape_failures.clone(),
+        );
+        registry.register(
+            "credential_errors",
+            "Provider credentials that cannot be read, or that the provider refuses",
+            self.credential_errors.clone(),
+        );
+        registry.register(
+            "socket_bad_requests",
+            "Exchanges over the socket that made no sense",
+            self.bad_requests.clone(),
+        );
+    }
+
+    /// Takes in a record.
+    pub fn observe(&self, record: &Record, known: &Known) {
+        self.records.inc();
+        if record.stale {
+            self.stale_requests.inc();
+        }
+        if let Some(code) = record.reject {
+            self.rejects
+                .get_or_create(&CodeLabels {
+                    code: code.as_str(),
+                })
+                .inc();
+        }
+        let model = label(&record.model, &known.models);
+        let provider = match record.attempts.last() {
+            Some(attempt) => label(&attempt.provider, &known.providers),
+            None => NONE.to_owned(),
+        };
+        self.observe_attempts(record, known);
+        self.observe_usage(record, &provider, &model);
+        self.duration
+            .get_or_create(&ProviderLabels {
+                provider: provider.clone(),
+            })
+            .observe(seconds(record.duration_us));
+        let labels = RequestLabels {
+            model,
+            provider,
+            endpoint: endpoint(record.endpoint),
+            priority: record.priority.as_str(),
+            outcome: outcome(record.outcome),
+            rule: rule(record.rule),
+        };
+        self.requests.get_or_create(&labels).inc();
+    }
+
+    fn observe_attempts(&self, record: &Record, known: &Known) {
+        for attempt in &record.attempts {
+            let provider = label(&attempt.provider, &known.providers);
+            let verdict = verdicts::name(attempt.verdict);
+            let labels = AttemptLabels {
+                provider: provider.clone(),
+                verdict,
+            };
+            self.attempts.get_or_create(&labels).inc();
+            if let (Verdict::Ok, Some(ttft_us)) = (attempt.verdict, attempt.ttft_us) {
+                self.ttft
+                    .get_or_create(&ProviderLabels {
+                        provider: provider.clone(),
+                    })
+                    .observe(seconds(ttft_us));
+            }
+            if attempt.verdict == Verdict::Auth {
+                self.credential_error(provider, "refused");
+            }
+        }
+    }
+
+    fn observe_usage(&self, record: &Record, provider: &str, model: &str) {
+        let target = TargetLabels {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+        };
+        match (record.cost, record.outcome) {
+            (Some(cost), _) => {
+                self.cost.get_or_create(&target).inc_by(cost.0);
+            }
+            (None, Outcome::Ok | Outcome::Cut | Outcome::ClientGone)
+                if !record.attempts.is_empty() =>
+            {
+                self.price_unknown.get_or_create(&target).inc();
+            }
+            (None, _) => {}
+        }
+        if record.usage_source == UsageSource::None {
+            return;
+        }
+        for (kind, tokens) in [
+            ("input", record.usage.input_tokens),
+            ("output", record.usage.output_tokens),
+            ("cached", record.usage.cached_tokens),
+        ] {
+            let TargetLabels { provider, model } = target.clone();
+            self.tokens
+                .get_or_create(&TokenLabels {
+                    provider,
+                    model,
+                    kind,
+                })
+                .inc_by(tokens);
+        }
+    }
+
+    /// Counts records that a worker dropped.
+    pub fn dropped(&self, count: u64) {
+        self.records_dropped.inc_by(count);
+    }
+
+    /// Counts a reload: `applied` or `rejected`.
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+    }
+
+    /// Counts a refusal by Envoy.
+    pub fn nacked(&self, kind: &'static str) {
+        self.nacks.get_or_create(&NackLabels { kind }).inc();
+    }
+
+    /// Counts a reading of Envoy's admin interface that failed.
+    pub fn scrape_failed(&self) {
+        self.scrape_failures.inc();
+    }
+
+    /// Counts a credential that is `unreadable`, or `refused` by the provider.
+    pub fn credential_error(&self, provider: String, reason: &'static str) {
+        self.credential_errors
+            .get_or_create(&CredentialLabels { provider, reason })
+            .inc();
+    }
+
+    /// Counts a request over the socket that made no sense.
+    pub fn bad_request(&self) {
+        self.bad_requests.inc();
+    }
+
+    /// Everything in OpenMetrics text; `workers` are all workers with the snapshot that each runs.
+    ///
+    /// # Errors
+    /// Never with the labels of this module.
+    pub fn encode<'a>(
+        &self,
+        workers: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<String, std::fmt::Error> {
+        self.workers.clear();
+        for (worker, version) in workers {
+            let labels = WorkerLabels {
+                worker: worker.to_owned(),
+                version: version.to_owned(),
+            };
+            self.workers.get_or_create(&labels).set(1);
+        }
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
+
+fn label(name: &str, known: &BTreeSet<String>) -> String {
+    if known.contains(name) { name } else { OTHER }.to_owned()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a histogram's sum")]
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+fn endpoint(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::ChatCompletions => "chat_completions",
+        Endpoint::Completions => "completions",
+        Endpoint::Embeddings => "embeddings",
+        Endpoint::Models => "models",
+        Endpoint::Other => OTHER,
+    }
+}
+
+fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ok => "ok",
+        Outcome::ClientError => "client_error",
+        Outcome::Rejected => "rejected",
+        Outcome::Failed => "failed",
+        Outcome::ClientGone => "client_gone",
+        Outcome::Cut => "cut",
+    }
+}
+
+fn rule(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Score => "score",
+        Rule::NearEqual => "near_equal",
+        Rule::Explore => "explore",
+        Rule::Pin => "pin",
+        Rule::Static => "static",
+        Rule::Only => "only",
+        Rule::None => NONE,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What the configured targets did: one window per target, fed by the filter's records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ark_gateway_core::record::{AttemptRecord, Record, Verdict};
+
+use crate::Ms;
+use crate::scores::Reachability;
+use crate::window::{Sample, Window};
+
+/// A target by name: (provider, the provider's name for the model).
+pub type TargetKey = (String, String);
+
+/// The windows of the configured targets; attempts at others are not kept.
+#[derive(Default)]
+pub struct Observations {
+    windows: BTreeMap<TargetKey, Window>,
+}
+
+impl Observations {
+    /// Keeps windows for these targets only; those that stay keep what they know.
+    pub fn configure(&mut self, targets: &BTreeSet<TargetKey>) {
+        self.windows.retain(|key, _| targets.contains(key));
+        for key in targets {
+            self.windows.entry(key.clone()).or_default();
+        }
+    }
+
+    /// Takes in a record that arrived at `now`.
+    pub fn observe(&mut self, record: &Record, now: Ms) {
+        let last = record.attempts.len();
+        for (n, attempt) in record.attempts.iter().enumerate() {
+            let key = (attempt.provider.clone(), attempt.model.clone());
+            if let Some(window) = self.windows.get_mut(&key) {
+                // The usage of a record is that of the attempt whose answer the client got.
+                let tokens = if n + 1 == last {
+                    record.usage.output_tokens
+                } else {
+                    0
+                };
+                window.record(&sample(attempt, tokens, record.stream), now);
+            }
+        }
+    }
+
+    /// A target's window.
+    #[must_use]
+    pub fn window(&self, provider: &str, model: &str) -> Option<&Window> {
+        self.windows.get(&(provider.to_owned(), model.to_owned()))
+    }
+
+    /// What all targets of each provider say of it, over the last 10 s.
+    #[must_use]
+    pub fn reachability(&self, now: Ms) -> BTreeMap<&str, Reachability> {
+        let mut providers: BTreeMap<&str, Reachability> = BTreeMap::new();
+        for ((provider, _), window) in &self.windows {
+            let verdicts = window.verdicts(now, 10);
+            let sum = providers.entry(provider).or_default();
+            sum.judged += verdicts.judged();
+            sum.faults += verdicts.provider_wide_faults();
+        }
+        providers
+    }
+}
+
+fn sample(attempt: &AttemptRecord, output_tokens: u64, streamed: bool) -> Sample {
+    // Whoever gave no first byte in time took at least as long as was waited.
+    let waited = (attempt.verdict == Verdict::Timeout).then_some(attempt.duration_us);
+    Sample {
+        verdict: attempt.verdict,
+        ttft_us: match attempt.verdict {
+            Verdict::Ok | Verdict::Cut | Verdict::Timeout => attempt.ttft_us.or(waited),
+            // A refusal is fast, and says nothing of how fast an answer would be.
+            Verdict::ClientError
+            | Verdict::Unreachable
+            | Verdict::RateLimited
+            | Verdict::Overloaded
+            | Verdict::ServerError
+            | Verdict::Auth
+            | Verdict::FirstEvent => None,
+            // The client went: what had come, had come.
+            Verdict::Abandoned => attempt.ttft_us,
+        },
+        duration_us: attempt.duration_us,
+        output_tokens,
+        streamed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{attempt, record};
+
+    fn observations() -> Observations {
+        let mut observations = Observations::default();
+        let key = |model: &str| ("a".to_owned(), model.to_owned());
+        observations.configure(&BTreeSet::from([key("m"), key("n")]));
+        observations
+    }
+
+    #[test]
+    fn only_configured_targets_are_kept_and_they_keep_what_they_know() {
+        let mut observations = observations();
+        observations.observe(&record(vec![attempt("a", "m", Verdict::Ok)]), 1_000);
+        observations.observe(&record(vec![attempt("made", "up", Verdict::Ok)]), 1_000);
+        assert_eq!(observations.windows.len(), 2);
+        observations.configure(&BTreeSet::from([("a".to_owned(), "m".to_owned())]));
+        let view = observations.window("a", "m").unwrap().view(1_000, 30);
+        assert_eq!(view.verdicts.judged(), 1);
+        assert!(observations.window("a", "n").is_none());
+    }
+
+    #[test]
+    fn a_record_speaks_for_each_of_its_attempts_and_its_tokens_for_the_last() {
+        let mut observations = observations();
+        let attempts = vec![
+            attempt("a", "m", Verdict::Timeout),
+            attempt("a", "n", Verdict::Ok),
+        ];
+        observations.observe(&record(attempts), 1_000);
+        let m = observations.window("a", "m").unwrap().view(1_000, 30);
+        let n = observations.window("a", "n").unwrap().view(1_000, 30);
+        assert_eq!(
+            (m.verdicts.faults(), m.output_tokens, m.ttft.len()),
+            (1, 0, 1)
+        );
+        assert_eq!(
+            (n.verdicts.faults(), n.output_tokens, n.ttft.len()),
+            (0, 21, 1)
+        );
+    }
+
+    #[test]
+    fn a_fast_refusal_makes_no_provider_look_fast() {
+        let mut observations = observations();
+        for verdict in [
+            Verdict::RateLimited,
+            Verdict::Unreachable,
+            Verdict::ClientError,
+        ] {
+            observations.observe(&record(vec![attempt("a", "m", verdict)]), 1_000);
+        }
+        let view = observations.window("a", "m").unwrap().view(1_000, 30);
+        assert!(view.ttft.is_empty());
+        let reachability = observations.reachability(1_000);
+        assert_eq!(
+            reachability["a"],
+            Reachability {
+                judged: 3,
+                faults: 1
+            }
+        );
+    }
+}

@@ -1,0 +1,143 @@
+//! `ark serve`: the control plane at work.
+
+mod admin_api;
+mod private_api;
+mod scrape;
+pub mod shared;
+mod socket;
+mod watch;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::control::{Control, Setting};
+use crate::envoy::Place;
+use crate::http;
+use crate::supervise::Tasks;
+use shared::Shared;
+
+/// How often the filter asks for news when nothing happens, milliseconds.
+pub const SYNC_INTERVAL_MS: u32 = 250;
+/// How often scores are computed.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What `ark serve` is told.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `ark.yaml`.
+    pub config: PathBuf,
+    /// The Unix socket.
+    pub socket: PathBuf,
+    /// The admin port.
+    pub admin: SocketAddr,
+    /// Whether the admin port may be open to other machines.
+    pub admin_allow_remote: bool,
+    /// Envoy's admin interface, `host:port`.
+    pub envoy_admin: String,
+    /// `ark_filter.wasm`, as Envoy sees it.
+    pub filter: String,
+    /// Where Envoy listens, instead of what the file says.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// In words for the operator: it could not start, or a part of it ended.
+pub async fn run(options: Options) -> Result<(), String> {
+    if !options.admin.ip().is_loopback() && !options.admin_allow_remote {
+        return Err(format!(
+            "--admin {} is not a loopback address: it shows models, providers and traffic to \
+             whoever reaches it, without authentication; bind 127.0.0.1, or allow it with \
+             --admin-allow-remote",
+            options.admin
+        ));
+    }
+    let mut terminate = listen_to(SignalKind::terminate())?;
+    let mut interrupt = listen_to(SignalKind::interrupt())?;
+    let (loaded, watch) = watch::load(&options.config)?;
+    let shared = Shared::new(Control::new(setting(&options)?, loaded, shared::today()));
+    let admin = TcpListener::bind(options.admin).await.map_err(|error| {
+        format!(
+            "cannot listen on {}: {error}; choose another with --admin",
+            options.admin
+        )
+    })?;
+    let (listener, socket_file) = socket::bind(&options.socket)?;
+    tracing::info!(socket = %options.socket.display(), admin = %options.admin, "ark serves");
+
+    let mut tasks = Tasks::default();
+    start(&mut tasks, &shared, listener, admin);
+    tasks.start("config watch", watch.run(Arc::clone(&shared)));
+    tasks.start(
+        "scrape",
+        scrape::run(Arc::clone(&shared), options.envoy_admin),
+    );
+    let result = tokio::select! {
+        ended = tasks.first_end() => Err(ended.to_string()),
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    };
+    tasks.stop().await;
+    drop(socket_file);
+    if result.is_ok() {
+        tracing::info!("ark stopped");
+    }
+    result
+}
+
+fn setting(options: &Options) -> Result<Setting, String> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).map_err(|error| format!("no randomness: {error}"))?;
+    Ok(Setting {
+        place: Place {
+            filter: options.filter.clone(),
+            listen: options
+                .listen
+                .map(|listen| listen.to_string())
+                .unwrap_or_default(),
+            socket: options.socket.display().to_string(),
+            sync_interval_ms: SYNC_INTERVAL_MS,
+        },
+        listen_is_fixed: options.listen.is_some(),
+        metrics: Arc::default(),
+        news: Arc::default(),
+        salt,
+        started_unix_ms: shared::unix_ms(),
+    })
+}
+
+fn listen_to(kind: SignalKind) -> Result<tokio::signal::unix::Signal, String> {
+    signal(kind).map_err(|error| format!("cannot listen to signals: {error}"))
+}
+
+/// Starts what needs nothing but the two doors.
+fn start(tasks: &mut Tasks, shared: &Arc<Shared>, socket: UnixListener, admin: TcpListener) {
+    let state = Arc::clone(shared);
+    let private = move |request| private_api::handle(Arc::clone(&state), request);
+    tasks.start("socket", http::serve(socket, private_api::LIMITS, private));
+    let state = Arc::clone(shared);
+    let public = move |request| admin_api::handle(Arc::clone(&state), request);
+    tasks.start("admin", http::serve(admin, admin_api::LIMITS, public));
+    tasks.start("tick", tick(Arc::clone(shared)));
+}
+
+async fn tick(shared: Arc<Shared>) -> Result<Infallible, String> {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let now = shared.now();
+        shared.control().tick(now, shared::today());
+    }
+}
+
+#[cfg(test)]
+mod tests;

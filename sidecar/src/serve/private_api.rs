@@ -1,0 +1,121 @@
+//! What the Unix socket serves: the filter's syncs and Envoy's discovery.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ark_gateway_core::sync::SyncRequest;
+use hyper::body::Incoming;
+use hyper::{Method, Request, StatusCode};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
+
+use super::shared::Shared;
+use crate::http::{self, Limits, Reply};
+use crate::xds::{Answer, DiscoveryRequest, Kind};
+
+/// Bounds of the socket: each of Envoy's workers and each of its subscriptions has a connection.
+pub(super) const LIMITS: Limits = Limits {
+    connections: 2_048,
+    header_wait: Duration::from_secs(60),
+    connection_age: Duration::from_secs(600),
+};
+
+/// A worker's records; the filter's queue is smaller.
+const SYNC_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+/// Envoy describes itself in 77 kB.
+const DISCOVERY_LIMIT_BYTES: usize = 4 * 1024 * 1024;
+/// Over a local socket a body is there, or its sender is not well.
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Longest wait for news; Envoy gives up after the bootstrap's `request_timeout` of 1 s.
+const HOLD: Duration = Duration::from_millis(700);
+
+/// Answers one request.
+pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
+    let path = request.uri().path();
+    let kind = path
+        .strip_prefix("/v3/discovery:")
+        .and_then(|name| Kind::ALL.into_iter().find(|kind| kind.as_str() == name));
+    if kind.is_none() && path != "/filter/v1/sync" {
+        return http::text(StatusCode::NOT_FOUND, "no such endpoint");
+    }
+    if request.method() != Method::POST {
+        return http::text(StatusCode::METHOD_NOT_ALLOWED, "use POST");
+    }
+    match kind {
+        Some(kind) => discover(&shared, kind, request).await,
+        None => sync(&shared, request).await,
+    }
+}
+
+async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
+    let request: SyncRequest = match read_json(shared, request, SYNC_LIMIT_BYTES).await {
+        Ok(request) => request,
+        Err(reply) => return reply,
+    };
+    let response = shared.control().sync(request, shared.now());
+    match response {
+        Ok(response) => http::json(&response),
+        Err(_too_many) => refuse(
+            shared,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many workers, or a name too long",
+        ),
+    }
+}
+
+async fn discover(shared: &Shared, kind: Kind, request: Request<Incoming>) -> Reply {
+    let request: DiscoveryRequest = match read_json(shared, request, DISCOVERY_LIMIT_BYTES).await {
+        Ok(request) => request,
+        Err(reply) => return reply,
+    };
+    match long_poll(shared, kind, &request).await {
+        Answer::Unchanged => http::bare(StatusCode::NOT_MODIFIED),
+        Answer::Resources(body) => http::reply(StatusCode::OK, "application/json", body),
+    }
+}
+
+/// Envoy pauses between two questions, so an answer without news waits a little for some: that
+/// makes changes faster, and questions fewer.
+async fn long_poll(shared: &Shared, kind: Kind, request: &DiscoveryRequest) -> Answer {
+    let until = Instant::now() + HOLD;
+    loop {
+        let mut news = pin!(shared.news().notified());
+        // From here on no news is missed.
+        news.as_mut().enable();
+        let answer = shared.control().discover(kind, request, shared.now());
+        if answer != Answer::Unchanged || timeout_at(until, news).await.is_err() {
+            return answer;
+        }
+    }
+}
+
+async fn read_json<T: DeserializeOwned>(
+    shared: &Shared,
+    request: Request<Incoming>,
+    limit_bytes: usize,
+) -> Result<T, Reply> {
+    let body = http::read_capped(request.into_body(), limit_bytes, BODY_DEADLINE)
+        .await
+        .map_err(|error| {
+            let status = match error {
+                http::ReadError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+                http::ReadError::Late(_) => StatusCode::REQUEST_TIMEOUT,
+                http::ReadError::Broken(_) => StatusCode::BAD_REQUEST,
+            };
+            refuse(shared, status, &error.to_string())
+        })?;
+    serde_json::from_slice(&body)
+        .map_err(|error| refuse(shared, StatusCode::BAD_REQUEST, &error.to_string()))
+}
+
+fn refuse(shared: &Shared, status: StatusCode, reason: &str) -> Reply {
+    shared.metrics().bad_request();
+    tracing::warn!(
+        status = status.as_u16(),
+        reason,
+        "refused a request on the socket"
+    );
+    http::text(status, reason)
+}

@@ -1,0 +1,189 @@
+//! Reads Envoy's admin interface: gauges every second, the list of clusters while it matters.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::header::{CONNECTION, HOST};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use super::shared::Shared;
+use crate::Ms;
+use crate::http::read_capped;
+use crate::scores::Gauges;
+
+const STATS: &str = "/stats?format=json&filter=%5Ecluster%5C..*%5C.\
+    (upstream_rq_active%7Cmembership_healthy%7Cmembership_total)$";
+const CLUSTERS: &str = "/clusters?format=json";
+
+/// How often the loop looks; clusters are read as often while a provider comes or goes.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How often gauges are read.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// An Envoy that takes longer is not well.
+const DEADLINE: Duration = Duration::from_millis(900);
+/// Hundreds of clusters fit.
+const LIMIT_BYTES: usize = 8 * 1024 * 1024;
+
+/// Reads for ever; an Envoy that does not answer is counted, and logged when it begins and ends.
+pub(super) async fn run(shared: Arc<Shared>, envoy_admin: String) -> Result<Infallible, String> {
+    let mut look = interval(LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut gauges_at = Instant::now();
+    loop {
+        look.tick().await;
+        if Instant::now() >= gauges_at {
+            gauges_at = Instant::now() + GAUGES_EVERY;
+            let answer = get(&envoy_admin, STATS).await;
+            let read = answer.and_then(|body| read_gauges(&body, shared.now()));
+            report(&shared, &envoy_admin, read, |shared, gauges| {
+                let now = shared.now();
+                shared.control().envoy_mut().set_gauges(gauges, now);
+            });
+        }
+        let wants_clusters = shared.control().wants_clusters();
+        if wants_clusters {
+            let answer = get(&envoy_admin, CLUSTERS).await;
+            let read = answer.and_then(|body| read_clusters(&body));
+            report(&shared, &envoy_admin, read, |shared, listed| {
+                let now = shared.now();
+                let mut control = shared.control();
+                control.envoy_mut().set_listed(listed, now);
+                control.advance(now);
+            });
+        }
+    }
+}
+
+fn report<T>(
+    shared: &Shared,
+    envoy_admin: &str,
+    read: Result<T, String>,
+    take: impl FnOnce(&Shared, T),
+) {
+    match read {
+        Ok(value) => {
+            if shared.control().envoy_mut().is_failing() {
+                tracing::info!(envoy_admin, "Envoy's admin interface answers again");
+            }
+            take(shared, value);
+        }
+        Err(reason) => {
+            shared.metrics().scrape_failed();
+            if shared.control().envoy_mut().failed(shared.now()) {
+                tracing::warn!(envoy_admin, reason, "cannot read Envoy's admin interface");
+            }
+        }
+    }
+}
+
+/// One GET on a connection of its own: once a second, and no state to go stale.
+async fn get(address: &str, path: &str) -> Result<Bytes, String> {
+    match timeout(DEADLINE, exchange(address, path)).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(format!("no answer within {DEADLINE:?}")),
+    }
+}
+
+async fn exchange(address: &str, path: &str) -> Result<Bytes, String> {
+    let stream = TcpStream::connect(address)
+        .await
+        .map_err(|error| error.to_string())?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = Request::get(path)
+        .header(HOST, address)
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let answer = async {
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("it answers {}", response.status()));
+        }
+        read_capped(response.into_body(), LIMIT_BYTES, DEADLINE)
+            .await
+            .map_err(|error| error.to_string())
+    };
+    let (mut answer, mut connection) = (pin!(answer), pin!(connection));
+    tokio::select! {
+        result = answer.as_mut() => result,
+        // The connection is done once all of the answer has been read from it.
+        _ = connection.as_mut() => answer.await,
+    }
+}
+
+#[derive(Deserialize)]
+struct Stats {
+    stats: Vec<Stat>,
+}
+
+/// Of the stats that match, histograms have neither field.
+#[derive(Deserialize)]
+struct Stat {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    value: Option<serde_json::Value>,
+}
+
+fn read_gauges(body: &[u8], now: Ms) -> Result<BTreeMap<String, Gauges>, String> {
+    let stats: Stats = serde_json::from_slice(body).map_err(|e| format!("stats: {e}"))?;
+    let mut clusters: BTreeMap<String, Gauges> = BTreeMap::new();
+    for stat in stats.stats {
+        let value = stat.value.as_ref().and_then(serde_json::Value::as_u64);
+        let name = stat
+            .name
+            .strip_prefix("cluster.")
+            .and_then(|name| name.rsplit_once('.'));
+        let (Some((cluster, gauge)), Some(value)) = (name, value) else {
+            continue;
+        };
+        let gauges = clusters.entry(cluster.to_owned()).or_default();
+        gauges.at = now;
+        match gauge {
+            "upstream_rq_active" => gauges.active = value,
+            "membership_healthy" => gauges.healthy = value,
+            "membership_total" => gauges.total = value,
+            _ => {}
+        }
+    }
+    Ok(clusters)
+}
+
+#[derive(Deserialize)]
+struct Clusters {
+    #[serde(default)]
+    cluster_statuses: Vec<ClusterStatus>,
+}
+
+#[derive(Deserialize)]
+struct ClusterStatus {
+    #[serde(default)]
+    name: String,
+}
+
+fn read_clusters(body: &[u8]) -> Result<BTreeSet<String>, String> {
+    let clusters: Clusters =
+        serde_json::from_slice(body).map_err(|error| format!("clusters: {error}"))?;
+    Ok(clusters
+        .cluster_statuses
+        .into_iter()
+        .map(|status| status.name)
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! The control plane, shared by the tasks of one thread.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::Ms;
+use crate::config::Date;
+use crate::control::Control;
+use crate::metrics::Metrics;
+
+/// The control plane with the clock that it is told.
+pub struct Shared {
+    control: Mutex<Control>,
+    metrics: Arc<Metrics>,
+    news: Arc<Notify>,
+    start: Instant,
+}
+
+impl Shared {
+    /// Shares a control plane; the clock starts now.
+    #[must_use]
+    pub fn new(control: Control) -> Arc<Self> {
+        let (metrics, news) = (Arc::clone(control.metrics()), Arc::clone(control.news()));
+        let start = Instant::now();
+        Arc::new(Self {
+            control: Mutex::new(control),
+            metrics,
+            news,
+            start,
+        })
+    }
+
+    /// The control plane. Never held over an await.
+    pub fn control(&self) -> MutexGuard<'_, Control> {
+        // A panic ends the process, so nobody sees what it left behind.
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where to count.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Told when Envoy has something new to take.
+    #[must_use]
+    pub fn news(&self) -> &Notify {
+        &self.news
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn now(&self) -> Ms {
+        Ms::try_from(self.start.elapsed().as_millis()).unwrap_or(Ms::MAX)
+    }
+}
+
+/// This day.
+#[must_use]
+pub fn today() -> Date {
+    Date::of(SystemTime::now())
+}
+
+/// Milliseconds since the Unix epoch.
+#[must_use]
+pub fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}

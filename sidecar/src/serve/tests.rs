@@ -1,0 +1,245 @@
+//! The whole service in process: a real Unix socket, a real admin port, a fake Envoy.
+
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::http::read_capped;
+use crate::testing::{TempDir, config_yaml};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> (u16, String)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let response = sender.send_request(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = read_capped(response.into_body(), 1 << 24, PATIENCE)
+        .await
+        .unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn post(socket: &Path, path: &str, body: impl Into<Bytes>) -> (u16, String) {
+    let stream = UnixStream::connect(socket).await.unwrap();
+    let request = Request::post(path)
+        .header("host", "ark")
+        .body(Full::new(body.into()))
+        .unwrap();
+    exchange(stream, request).await
+}
+
+async fn get(admin: SocketAddr, path: &str) -> (u16, String) {
+    let stream = TcpStream::connect(admin).await.unwrap();
+    exchange(
+        stream,
+        Request::get(path)
+            .header("host", "ark")
+            .body(Full::default())
+            .unwrap(),
+    )
+    .await
+}
+
+struct Running {
+    dir: TempDir,
+    options: Options,
+    task: JoinSet<Result<(), String>>,
+}
+
+impl Running {
+    async fn start() -> Self {
+        let dir = TempDir::new();
+        let config = dir.path().join("ark.yaml");
+        fs::write(&config, config_yaml(&["a"])).unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = Options {
+            config,
+            socket: dir.path().join("run/ark.sock"),
+            admin: free.local_addr().unwrap(),
+            admin_allow_remote: false,
+            envoy_admin: "127.0.0.1:1".to_owned(),
+            filter: "/filter.wasm".to_owned(),
+            listen: None,
+        };
+        drop(free);
+        let mut task = JoinSet::new();
+        task.spawn(run(options.clone()));
+        let running = Self { dir, options, task };
+        let deadline = Instant::now() + PATIENCE;
+        while UnixStream::connect(&running.options.socket).await.is_err() {
+            assert!(Instant::now() < deadline, "does not start");
+            sleep(Duration::from_millis(5)).await;
+        }
+        running
+    }
+
+    async fn until(&self, path: &str, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (_, body) = get(self.options.admin, path).await;
+            if body.contains(wanted) {
+                return body;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{path} never shows {wanted}:\n{body}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// Envoy in short: asks for clusters and routes, and takes what it is given.
+async fn envoy_takes_all(socket: &Path) {
+    for kind in ["clusters", "routes"] {
+        let path = format!("/v3/discovery:{kind}");
+        let ask = |version: &str| format!(r#"{{"version_info":"{version}","node":{{"id":"e"}}}}"#);
+        let (status, body) = post(socket, &path, ask("")).await;
+        assert_eq!(status, 200, "{body}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        let version = body["version_info"].as_str().unwrap();
+        assert_eq!(
+            post(socket, &path, ask(version)).await,
+            (304, String::new())
+        );
+    }
+}
+
+const SYNC: &str =
+    r#"{"worker":"w1","snapshot":null,"scores":0,"dropped":0,"records":[],"waiting":[]}"#;
+
+#[tokio::test]
+async fn a_worker_gets_its_snapshot_and_the_operator_sees_it() {
+    let running = Running::start().await;
+    let socket = &running.options.socket;
+    assert_eq!(
+        get(running.options.admin, "/healthz").await,
+        (200, "ok\n".to_owned())
+    );
+    assert_eq!(get(running.options.admin, "/readyz").await.0, 503);
+    assert_eq!(
+        post(socket, "/filter/v1/sync", SYNC).await,
+        (200, "{}".to_owned())
+    );
+    envoy_takes_all(socket).await;
+    // The admin interface of this Envoy is dead: it is taken at its word after 5 s.
+    running.until("/v1/config", "\"active\"").await;
+    let (status, body) = post(socket, "/filter/v1/sync", SYNC).await;
+    assert_eq!(status, 200);
+    let response: ark_gateway_core::sync::SyncResponse = serde_json::from_str(&body).unwrap();
+    let version = response.snapshot.unwrap().version;
+    let again = SYNC.replace("null", &format!("\"{}\"", version.0));
+    let again = again.replace(
+        "\"scores\":0",
+        &format!("\"scores\":{}", response.scores.unwrap().sequence),
+    );
+    assert_eq!(
+        post(socket, "/filter/v1/sync", again).await,
+        (200, "{}".to_owned())
+    );
+    running
+        .until(
+            "/metrics",
+            &format!(
+                "ark_worker_snapshot_info{{worker=\"w1\",version=\"{}\"}} 1",
+                version.0
+            ),
+        )
+        .await;
+    running.until("/readyz", "\"ready\": true").await;
+    assert!(
+        get(running.options.admin, "/v1/scores")
+            .await
+            .1
+            .contains(&version.0)
+    );
+}
+
+#[tokio::test]
+async fn nonsense_on_the_socket_is_refused_and_counted() {
+    let running = Running::start().await;
+    let socket = &running.options.socket;
+    assert_eq!(post(socket, "/filter/v1/sync", "{").await.0, 400);
+    assert_eq!(post(socket, "/v3/discovery:everything", "{}").await.0, 404);
+    assert_eq!(post(socket, "/v3/discovery:clusters", "3").await.0, 400);
+    let long = Bytes::from(vec![b' '; 5 << 20]);
+    assert_eq!(post(socket, "/v3/discovery:clusters", long).await.0, 413);
+    running
+        .until("/metrics", "ark_socket_bad_requests_total 3")
+        .await;
+    assert_eq!(get(running.options.admin, "/secrets").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_bad_edit_is_shown_and_a_good_one_is_taken() {
+    let running = Running::start().await;
+    let bad = config_yaml(&["a"]).replace("provider: a", "provider: opnai");
+    fs::write(&running.options.config, bad).unwrap();
+    running.until("/v1/config", "opnai").await;
+    running
+        .until(
+            "/metrics",
+            "ark_config_reloads_total{result=\"rejected\"} 1",
+        )
+        .await;
+    fs::write(&running.options.config, config_yaml(&["a", "b"])).unwrap();
+    running.until("/v1/config", "\"provider\": \"b\"").await;
+    assert!(
+        !get(running.options.admin, "/v1/config")
+            .await
+            .1
+            .contains("opnai")
+    );
+    running
+        .until("/metrics", "ark_config_reloads_total{result=\"applied\"} 1")
+        .await;
+}
+
+#[tokio::test]
+async fn what_cannot_start_says_why() {
+    let mut running = Running::start().await;
+    let error = run(Options {
+        admin: "127.0.0.1:0".parse().unwrap(),
+        ..running.options.clone()
+    })
+    .await
+    .unwrap_err();
+    assert!(error.contains("another process answers"), "{error}");
+    let error = run(running.options.clone()).await.unwrap_err();
+    assert!(error.contains("choose another with --admin"), "{error}");
+    let open = Options {
+        admin: "0.0.0.0:0".parse().unwrap(),
+        ..running.options.clone()
+    };
+    assert!(
+        run(open)
+            .await
+            .unwrap_err()
+            .contains("--admin-allow-remote")
+    );
+    fs::write(running.dir.path().join("bad.yaml"), "version: 2\n").unwrap();
+    let bad = Options {
+        config: running.dir.path().join("bad.yaml"),
+        ..running.options.clone()
+    };
+    assert!(run(bad).await.unwrap_err().contains("version"));
+    assert!(
+        running.task.try_join_next().is_none(),
+        "the first one is not disturbed"
+    );
+}

@@ -1,0 +1,162 @@
+//! What a target did lately: 30 one-second sub-windows, forgotten second by second.
+
+use ark_gateway_core::record::Verdict;
+
+use crate::Ms;
+use crate::histogram::Histogram;
+use crate::verdicts::Verdicts;
+
+/// How long a sample is remembered, seconds.
+pub const SPAN_S: u64 = 30;
+
+/// One finished attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// Time to its first byte or event, microseconds; for a timeout the time it was waited for.
+    pub ttft_us: Option<u64>,
+    /// From its start to its end, microseconds.
+    pub duration_us: u64,
+    /// Completion tokens that it produced; 0 when not known.
+    pub output_tokens: u64,
+    /// Whether its tokens came one by one, so that their pace can be told.
+    pub streamed: bool,
+}
+
+#[derive(Debug, Default)]
+struct Second {
+    /// Seconds since the process start, which tells an old round of the ring from this one.
+    at: u64,
+    view: View,
+}
+
+/// All samples of some span of time.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Times to the first byte.
+    pub ttft: Histogram,
+    /// Total times of attempts that succeeded.
+    pub latency: Histogram,
+    /// How attempts ended.
+    pub verdicts: Verdicts,
+    /// Completion tokens.
+    pub output_tokens: u64,
+    /// Time of the newest sample.
+    pub newest: Option<Ms>,
+    decode_us: u64,
+    decode_tokens: u64,
+}
+
+/// The sliding window of one target.
+#[derive(Debug, Default)]
+pub struct Window {
+    ring: Vec<Second>,
+}
+
+impl Window {
+    /// Takes in an attempt that finished at `now`.
+    pub fn record(&mut self, sample: &Sample, now: Ms) {
+        if self.ring.is_empty() {
+            self.ring
+                .resize_with(usize::try_from(SPAN_S).unwrap_or(0), Second::default);
+        }
+        let second = now / 1000;
+        let slot = usize::try_from(second % SPAN_S).unwrap_or(0);
+        if let Some(slot) = self.ring.get_mut(slot) {
+            if slot.at != second {
+                *slot = Second {
+                    at: second,
+                    view: View::default(),
+                };
+            }
+            slot.view.record(sample, now);
+        }
+    }
+
+    /// Everything of the last `seconds` seconds (at most 30), the running one included.
+    #[must_use]
+    pub fn view(&self, now: Ms, seconds: u64) -> View {
+        let mut view = View::default();
+        for slot in self.within(now, seconds) {
+            view.merge(slot);
+        }
+        view
+    }
+
+    /// How the attempts of the last `seconds` seconds ended; [`Window::view`] without its durations.
+    #[must_use]
+    pub fn verdicts(&self, now: Ms, seconds: u64) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        for slot in self.within(now, seconds) {
+            verdicts.merge(&slot.verdicts);
+        }
+        verdicts
+    }
+
+    fn within(&self, now: Ms, seconds: u64) -> impl Iterator<Item = &View> {
+        let second = now / 1000;
+        self.ring
+            .iter()
+            .filter(move |slot| slot.at <= second && second - slot.at < seconds)
+            .map(|slot| &slot.view)
+            .filter(|view| view.newest.is_some())
+    }
+}
+
+impl View {
+    fn record(&mut self, sample: &Sample, now: Ms) {
+        self.verdicts.count(sample.verdict);
+        self.newest = Some(now);
+        if let Some(ttft_us) = sample.ttft_us {
+            self.ttft.record(ttft_us);
+        }
+        if sample.verdict != Verdict::Ok {
+            return;
+        }
+        self.latency.record(sample.duration_us);
+        self.output_tokens += sample.output_tokens;
+        if let (true, Some(ttft_us)) = (sample.streamed && sample.output_tokens > 1, sample.ttft_us)
+        {
+            self.decode_us += sample.duration_us.saturating_sub(ttft_us);
+            self.decode_tokens += sample.output_tokens - 1;
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ttft.merge(&other.ttft);
+        self.latency.merge(&other.latency);
+        self.verdicts.merge(&other.verdicts);
+        self.output_tokens += other.output_tokens;
+        self.newest = self.newest.max(other.newest);
+        self.decode_us += other.decode_us;
+        self.decode_tokens += other.decode_tokens;
+    }
+
+    /// Adds attempts that still wait: each that has waited longer than half of the finished ones
+    /// took is a lower bound of a sample to come. Without finished ones all count.
+    pub fn add_waiting(&mut self, ages_ms: &[u32]) {
+        let threshold = self.ttft.quantile_ms(0.5).unwrap_or(0.0);
+        for age in ages_ms {
+            #[allow(clippy::cast_precision_loss, reason = "compared with a rounded median")]
+            if *age as f32 > threshold {
+                self.ttft.record(u64::from(*age) * 1000);
+            }
+        }
+    }
+
+    /// Mean time per output token after the first, milliseconds, of streamed answers.
+    #[must_use]
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a mean for people and scores"
+    )]
+    pub fn tpot_ms(&self) -> Option<f32> {
+        (self.decode_tokens > 0)
+            .then(|| (self.decode_us as f64 / self.decode_tokens as f64 / 1000.0) as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests;

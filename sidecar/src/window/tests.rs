@@ -1,0 +1,94 @@
+use super::*;
+
+fn ok(ttft_us: u64, duration_us: u64) -> Sample {
+    Sample {
+        verdict: Verdict::Ok,
+        ttft_us: Some(ttft_us),
+        duration_us,
+        output_tokens: 11,
+        streamed: true,
+    }
+}
+
+#[test]
+fn samples_are_forgotten_second_by_second_and_the_ring_never_mixes_rounds() {
+    let mut window = Window::default();
+    for second in 0..95_u64 {
+        let now = second * 1000 + 500;
+        window.record(&ok(100_000, 300_000), now);
+        let expected = (second + 1).min(30);
+        assert_eq!(
+            window.view(now, 30).verdicts.judged(),
+            expected,
+            "at {second}"
+        );
+        assert_eq!(window.view(now, 10).verdicts.judged(), (second + 1).min(10));
+    }
+    assert_eq!(window.view(94_999 + 29_000, 30).verdicts.judged(), 1);
+    assert_eq!(window.view(95_000 + 29_000, 30).verdicts.judged(), 0);
+}
+
+#[test]
+fn a_target_that_slept_a_whole_round_starts_afresh() {
+    let mut window = Window::default();
+    window.record(&ok(1_000, 2_000), 1_000);
+    assert_eq!(
+        window.view(31_000, 30).verdicts.judged(),
+        0,
+        "same slot, one round later"
+    );
+    window.record(&ok(1_000, 2_000), 31_000);
+    assert_eq!(window.view(31_000, 30).verdicts.judged(), 1);
+}
+
+#[test]
+fn the_pace_of_tokens_comes_from_streams_and_latency_from_successes_only() {
+    let mut window = Window::default();
+    window.record(&ok(100_000, 300_000), 10);
+    window.record(
+        &Sample {
+            streamed: false,
+            ..ok(900_000, 900_000)
+        },
+        20,
+    );
+    window.record(
+        &Sample {
+            verdict: Verdict::Timeout,
+            ..ok(5_000_000, 5_000_000)
+        },
+        30,
+    );
+    let view = window.view(40, 30);
+    assert!((view.tpot_ms().unwrap() - 20.0).abs() < 0.01);
+    assert_eq!(view.output_tokens, 22);
+    assert_eq!(view.latency.len(), 2);
+    assert_eq!(
+        view.ttft.len(),
+        3,
+        "what a timeout waited counts as time to first byte"
+    );
+    assert_eq!(view.newest, Some(30));
+}
+
+#[test]
+fn attempts_that_wait_longer_than_usual_show_before_they_finish() {
+    let mut window = Window::default();
+    for i in 0..500 {
+        window.record(&ok(100_000, 200_000), i * 20);
+    }
+    let usual = window.view(10_000, 10).ttft.quantile_ms(0.95).unwrap();
+    assert!((95.0..105.0).contains(&usual), "{usual}");
+
+    // One second of 50 requests per second that no longer get their first byte.
+    let ages: Vec<u32> = (0..50).map(|i| i * 20).collect();
+    let mut view = window.view(10_000, 10);
+    view.add_waiting(&ages);
+    let seen = view.ttft.quantile_ms(0.95).unwrap();
+    assert!(seen > 300.0, "{seen}");
+
+    let mut young = window.view(10_000, 10);
+    let before = young.ttft.len();
+    young.add_waiting(&[1, 20, 90]);
+    assert_eq!(young.ttft.len(), before, "no older than usual says nothing");
+}
