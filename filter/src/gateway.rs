@@ -13,7 +13,7 @@ use ark_gateway_core::limit::{LimitVerdict, Nanos};
 use ark_gateway_core::policy::{Policy, grants};
 use ark_gateway_core::record::Endpoint;
 use ark_gateway_core::reject::{Reject, RejectCode};
-use ark_gateway_core::snapshot::KeySpec;
+use ark_gateway_core::snapshot::{KeySpec, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType};
 
@@ -238,7 +238,8 @@ impl GatewayFilter {
         if let Some(live) = &self.live {
             live.borrow_mut().exchange.answered_locally(status);
         }
-        reply::json(status, body);
+        let limits = self.limit_headers();
+        reply::json(status, body, &as_pairs(&limits));
     }
 
     fn refuse(&mut self, reject: &Reject) -> Action {
@@ -247,8 +248,7 @@ impl GatewayFilter {
             live.borrow_mut().exchange.reject(reject.code);
         }
         let limits = self.limit_headers();
-        let extra: Vec<_> = limits.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        reply::refuse(reject, &extra);
+        reply::refuse(reject, &as_pairs(&limits));
         Action::Pause
     }
 
@@ -411,6 +411,10 @@ impl HttpContext for GatewayFilter {
     }
 }
 
+fn as_pairs<'a>(headers: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    headers.iter().map(|(k, v)| (*k, v.as_str())).collect()
+}
+
 /// Who broke off, by Envoy's response flags (`CoreResponseFlag`): the downstream connection's end
 /// (bit 14) or a downstream reset (bit 28), or else our side.
 fn end_of(flags: u64) -> End {
@@ -448,11 +452,16 @@ fn route_by(policy: &Policy, decision: &ark_gateway_core::decide::Decision, fact
     if retries + 1 != usize::from(policy.snapshot().gateway.max_attempts) {
         host::set_request_header("x-envoy-max-retries", &retries.to_string());
     }
-    if let Some(model) = policy.model(facts.model) {
+    let Some(model) = policy.model(facts.model) else {
+        return;
+    };
+    if model.total_timeout_ms != ROUTE_TOTAL_TIMEOUT_MS {
         host::set_request_header(
             "x-envoy-upstream-rq-timeout-ms",
             &model.total_timeout_ms.to_string(),
         );
+    }
+    if model.first_byte_timeout_ms != ROUTE_FIRST_BYTE_TIMEOUT_MS {
         host::set_request_header(
             "x-envoy-upstream-rq-per-try-timeout-ms",
             &model.first_byte_timeout_ms.to_string(),

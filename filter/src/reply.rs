@@ -41,8 +41,10 @@ pub(crate) fn refuse(reject: &Reject, extra: &[(&str, &str)]) {
 }
 
 /// Answers the request with JSON of our own.
-pub(crate) fn json(status: u16, body: &[u8]) {
-    send(status, vec![("content-type", "application/json")], body);
+pub(crate) fn json(status: u16, body: &[u8], extra: &[(&str, &str)]) {
+    let mut headers = vec![("content-type", "application/json")];
+    headers.extend_from_slice(extra);
+    send(status, headers, body);
 }
 
 fn send(status: u16, headers: Vec<(&str, &str)>, body: &[u8]) {

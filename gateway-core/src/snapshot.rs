@@ -8,6 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::money::Price;
 use crate::priority::{Priority, PrioritySpec};
 
+/// The route's own budget for one attempt's first byte, and the default of a model's: a request whose
+/// model has another says so to the router by header.
+pub const ROUTE_FIRST_BYTE_TIMEOUT_MS: u32 = 60_000;
+
+/// The route's own budget for a whole exchange, and the default of a model's.
+pub const ROUTE_TOTAL_TIMEOUT_MS: u32 = 600_000;
+
 /// Identifies a snapshot by its content: the first 12 hex digits of its SHA-256.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

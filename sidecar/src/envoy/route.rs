@@ -4,6 +4,7 @@
 //! them, and Envoy picks the attempt's one by matching: `wasm.ark.t0` for the first attempt, then
 //! `wasm.ark.t1`, `wasm.ark.t2`.
 
+use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 use serde_json::{Map, Value, json};
 
 use super::{ARK, milliseconds};
@@ -12,11 +13,12 @@ use crate::config::Config;
 /// Removed from requests before any provider sees them: who the client is and what it authenticated
 /// with, what was meant for Ark, and Envoy's own. `accept-encoding` goes too, as an answer that is
 /// compressed can neither be gated nor metered.
-const REQUEST_HEADERS_TO_REMOVE: [&str; 18] = [
+const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
     "accept-encoding",
     "api-key",
     "authorization",
     "cookie",
+    "forwarded",
     "openai-organization",
     "openai-project",
     "proxy-authorization",
@@ -28,9 +30,12 @@ const REQUEST_HEADERS_TO_REMOVE: [&str; 18] = [
     "x-goog-api-key",
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-external-address",
-    "x-forwarded-for",
-    "x-forwarded-proto",
     "x-envoy-internal",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 /// Removed from answers: cookies of a provider's edge, offers to go around the gateway, and what
@@ -107,7 +112,6 @@ fn action(config: &Config) -> Value {
             .iter()
             .map(|provider| provider.timeouts.stream_idle_ms),
     );
-    let total_ms = largest(config.models.iter().map(|model| model.timeouts.total_ms));
     let first_byte_ms = largest(
         config
             .models
@@ -124,8 +128,8 @@ fn action(config: &Config) -> Value {
                 "cluster_matcher": by_attempt(config),
             },
         }},
-        // The filter sets each request's own by header; this one stands for a request without.
-        "timeout": milliseconds(total_ms),
+        // The filter sets a model's own by header where it differs.
+        "timeout": milliseconds(u64::from(ROUTE_TOTAL_TIMEOUT_MS)),
         "idle_timeout": milliseconds(silence_ms + IDLE_SLACK_MS),
         "retry_policy": {
             "retry_on": "5xx,reset,reset-before-request,connect-failure,retriable-status-codes",
@@ -133,8 +137,10 @@ fn action(config: &Config) -> Value {
             // A request with fewer targets says so by header.
             "num_retries": config.gateway.max_attempts.saturating_sub(1),
             "refresh_cluster_on_retry": true,
+            "per_try_timeout": milliseconds(u64::from(ROUTE_FIRST_BYTE_TIMEOUT_MS)),
             "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.050s"},
-            "per_try_idle_timeout": milliseconds(stream_idle_ms),
+            // Also runs before the first byte, so it must not be the shorter of the two.
+            "per_try_idle_timeout": milliseconds(stream_idle_ms.max(first_byte_ms)),
         },
     })
 }

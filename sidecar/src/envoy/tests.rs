@@ -107,8 +107,8 @@ fn every_attempt_can_reach_every_provider() {
         }
     }
     // No stream may be cut by the listener's clock before its provider's.
-    assert_eq!(action["retry_policy"]["per_try_idle_timeout"], "30.000s");
-    assert_eq!(action["idle_timeout"], "40.000s");
+    assert_eq!(action["retry_policy"]["per_try_idle_timeout"], "60.000s");
+    assert_eq!(action["idle_timeout"], "190.000s");
 }
 
 #[test]

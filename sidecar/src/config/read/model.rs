@@ -1,6 +1,7 @@
 //! `models`, their targets and prices.
 
 use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 
 use super::super::date::Date;
 use super::super::node::Node;
@@ -54,8 +55,8 @@ fn check_targets(node: &Node<'_>, targets: Vec<TargetConfig>) -> Option<Vec<Targ
 impl Default for ModelTimeoutsConfig {
     fn default() -> Self {
         Self {
-            first_byte_ms: 10_000,
-            total_ms: 600_000,
+            first_byte_ms: ROUTE_FIRST_BYTE_TIMEOUT_MS,
+            total_ms: ROUTE_TOTAL_TIMEOUT_MS,
         }
     }
 }

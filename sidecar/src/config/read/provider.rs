@@ -227,7 +227,7 @@ impl Default for ProviderTimeoutsConfig {
     fn default() -> Self {
         Self {
             connect_ms: 1_000,
-            stream_idle_ms: 30_000,
+            stream_idle_ms: 60_000,
         }
     }
 }
