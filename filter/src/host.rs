@@ -71,6 +71,15 @@ pub(crate) fn response_status() -> u16 {
         .unwrap_or(0)
 }
 
+/// The status of the sidecar's answer, while it is being delivered; 0 when there is none.
+pub(crate) fn call_status() -> u16 {
+    hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status")
+        .ok()
+        .flatten()
+        .and_then(|v| std::str::from_utf8(&v).ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
 /// `size` bytes of a body from `start`.
 pub(crate) fn body(which: BufferType, start: usize, size: usize) -> Vec<u8> {
     if size == 0 {

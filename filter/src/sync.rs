@@ -110,7 +110,17 @@ impl Sync {
             self.failed("no connection");
             return;
         }
+        let status = host::call_status();
+        if status != 200 {
+            self.failed(&format!("status {status}"));
+            return;
+        }
         let body = host::body(BufferType::HttpCallResponseBody, 0, body_size);
+        // A sequence would also read as a struct, and say that nothing is new.
+        if body.first() != Some(&b'{') {
+            self.failed("not an object");
+            return;
+        }
         match serde_json::from_slice::<SyncResponse>(&body) {
             Ok(response) => {
                 self.pending = None;

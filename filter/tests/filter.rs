@@ -320,6 +320,28 @@ fn records_reach_the_sidecar_once_it_answers() {
 }
 
 #[test]
+fn a_sidecar_that_talks_nonsense_is_not_heard() {
+    for (status, body) in [
+        ("500", "{}"),
+        ("404", "{}"),
+        ("200", "[]"),
+        ("200", ""),
+        ("200", "{\"scores\":1}"),
+    ] {
+        alone(|| {
+            let mut story = Story::begin_with_sidecar();
+            story.now_ms(4_000);
+            story.tick();
+            story.sidecar_says(status, body);
+            story.now_ms(6_000);
+            let gateway = story.request(&chat(false));
+            story.end(gateway);
+            assert!(story.only_record().stale, "{status} {body}");
+        });
+    }
+}
+
+#[test]
 fn waiting_attempts_are_reported_before_they_answer() {
     alone(|| {
         let mut story = Story::begin_with_sidecar();

@@ -3,6 +3,7 @@
 
 mod envoy_facts;
 mod providers;
+mod scoring;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use ark_gateway_core::record::{Record, Verdict};
-use ark_gateway_core::score::{Scores, TargetScore};
-use ark_gateway_core::snapshot::{Snapshot, SnapshotVersion, TargetSpec};
+use ark_gateway_core::score::Scores;
+use ark_gateway_core::snapshot::{Snapshot, SnapshotVersion};
 use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 
 use crate::Ms;
@@ -21,7 +22,6 @@ use crate::envoy::{self, Mode, Place};
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
 use crate::rollout::{Facts, Rollout};
-use crate::scores::{self, Inputs, Reachability};
 use crate::workers::{TooMany, Workers};
 use crate::xds::{Answer, DiscoveryRequest, Kind, Publisher};
 
@@ -30,7 +30,7 @@ pub use providers::{Loaded, Provider};
 pub use views::{BadEdit, ConfigView, Readiness, ScoresView};
 
 /// How long a fresh sidecar waits for Envoy's word before it hands out a snapshot without all
-/// providers, milliseconds from the first contact.
+/// providers, milliseconds from the first worker's question.
 const CONFIRM_MS: Ms = 3_000;
 /// The same when not one provider is confirmed.
 const CONFIRM_ANY_MS: Ms = 10_000;
@@ -74,7 +74,7 @@ pub struct Control {
     observations: Observations,
     envoy: EnvoyFacts,
     scores: Scores,
-    first_contact: Option<Ms>,
+    first_sync: Option<Ms>,
     is_open: bool,
     loud_at: BTreeMap<String, Ms>,
 }
@@ -102,7 +102,7 @@ impl Control {
                 sequence: setting.started_unix_ms,
                 ..Scores::default()
             },
-            first_contact: None,
+            first_sync: None,
             is_open: false,
             loud_at: BTreeMap::new(),
             setting,
@@ -154,7 +154,7 @@ impl Control {
     pub fn sync(&mut self, mut request: SyncRequest, now: Ms) -> Result<SyncResponse, TooMany> {
         let dropped = self.workers.heard(&mut request, now)?;
         self.setting.metrics.dropped(dropped);
-        self.first_contact.get_or_insert(now);
+        self.first_sync.get_or_insert(now);
         for record in &request.records {
             self.observe(record, now);
         }
@@ -200,7 +200,6 @@ impl Control {
 
     /// Answers Envoy's discovery request.
     pub fn discover(&mut self, kind: Kind, request: &DiscoveryRequest, now: Ms) -> Answer {
-        self.first_contact.get_or_insert(now);
         let (answer, refused) = self.xds.discover(kind, request, now);
         if let Some(refused) = refused {
             self.setting.metrics.nacked(kind.as_str());
@@ -289,6 +288,10 @@ impl Control {
             .publish(Kind::Listeners, &listeners, BTreeMap::new());
 
         let given = || self.rollout.clustered();
+        // What is on its way out still sends records.
+        self.known
+            .providers
+            .extend(given().map(|(name, _, _)| name.clone()));
         config.providers = given()
             .map(|(_, _, provider)| provider.config.clone())
             .collect();
@@ -327,7 +330,10 @@ impl Control {
             return;
         }
         let targets = snapshot.targets.len();
-        tracing::info!(version = snapshot.version.0, targets, "new snapshot");
+        match self.is_open {
+            true => tracing::info!(version = snapshot.version.0, targets, "new snapshot"),
+            false => tracing::debug!(version = snapshot.version.0, targets, "snapshot held back"),
+        }
         self.handed_out
             .retain(|(version, _)| *version != snapshot.version);
         if self.handed_out.len() >= HISTORY {
@@ -342,68 +348,24 @@ impl Control {
     /// Whether snapshots are handed out. A sidecar that has just started does not know what Envoy
     /// has, and a snapshot with too few targets is worse than the one that a worker already runs.
     fn opens(&mut self, now: Ms) -> bool {
-        let Some(first_contact) = self.first_contact else {
+        let Some(first_sync) = self.first_sync else {
             return false;
         };
         if self.is_open {
             return true;
         }
-        let waited = now.saturating_sub(first_contact);
+        let waited = now.saturating_sub(first_sync);
         let any = !self.rollout.usable().is_empty();
         self.is_open =
             !self.rollout.is_joining() || (waited >= CONFIRM_MS && any) || waited >= CONFIRM_ANY_MS;
+        if self.is_open {
+            let (version, targets) = (&self.snapshot.version.0, self.snapshot.targets.len());
+            tracing::info!(version, targets, "snapshots are handed out from here on");
+        }
         if self.is_open && self.rollout.is_joining() {
             tracing::warn!("Envoy has not confirmed all clusters; serving with those that it has");
         }
         self.is_open
-    }
-
-    fn rescore(&mut self, now: Ms) {
-        let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
-        let told = &self.scores;
-        let same = told.snapshot == self.snapshot.version
-            && told.targets.len() == targets.len()
-            && !told
-                .targets
-                .iter()
-                .zip(&targets)
-                .any(|(old, new)| scores::differs(old, new));
-        if !same {
-            self.scores = Scores {
-                snapshot: self.snapshot.version.clone(),
-                sequence: told.sequence + 1,
-                targets,
-            };
-        }
-    }
-
-    /// Runs `judge` over the inputs of every target of the snapshot, with what the filter was told.
-    fn assess<T>(&self, now: Ms, judge: impl Fn(&Inputs<'_>, TargetScore) -> T) -> Vec<T> {
-        let reachability = self.observations.reachability(now);
-        let is_told = self.scores.snapshot == self.snapshot.version;
-        let target = |(n, spec): (usize, &TargetSpec)| {
-            let provider = self.snapshot.providers.get(usize::from(spec.provider.0));
-            let name = provider.map_or("", |p| p.name.as_str());
-            let told = self.scores.targets.get(n).filter(|_| is_told);
-            let inputs = Inputs {
-                window: self.observations.window(name, &spec.model),
-                waiting_ms: &self.workers.waiting(name, &spec.model, now),
-                provider_waiting: self.workers.waiting_at(name, now),
-                gauges: self.envoy.gauges(name),
-                reachability: reachability
-                    .get(name)
-                    .copied()
-                    .unwrap_or(Reachability::default()),
-                max_in_flight: provider.map_or(1, |p| p.max_in_flight),
-            };
-            judge(&inputs, told.copied().unwrap_or_default())
-        };
-        self.snapshot
-            .targets
-            .iter()
-            .enumerate()
-            .map(target)
-            .collect()
     }
 
     /// Where to count.

@@ -1,9 +1,11 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
+mod labels;
+
 use std::collections::BTreeSet;
 
-use ark_gateway_core::record::{Endpoint, Outcome, Record, Rule, UsageSource, Verdict};
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use ark_gateway_core::record::{Outcome, Record, UsageSource, Verdict};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -11,6 +13,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::verdicts;
+use labels::{
+    AttemptLabels, CodeLabels, CredentialLabels, NackLabels, ProviderLabels, ReloadLabels,
+    RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint, outcome, rule,
+};
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -19,67 +25,6 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 const OTHER: &str = "other";
 /// What a label says where there is none.
 const NONE: &str = "none";
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    model: String,
-    provider: String,
-    endpoint: &'static str,
-    priority: &'static str,
-    outcome: &'static str,
-    rule: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AttemptLabels {
-    provider: String,
-    verdict: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TokenLabels {
-    provider: String,
-    model: String,
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct TargetLabels {
-    provider: String,
-    model: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ProviderLabels {
-    provider: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CodeLabels {
-    code: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReloadLabels {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct NackLabels {
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CredentialLabels {
-    provider: String,
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WorkerLabels {
-    worker: String,
-    version: String,
-}
 
 /// Names that may be labels.
 #[derive(Clone, Debug, Default)]
@@ -311,7 +256,7 @@ impl Metrics {
             }
             (None, _) => {}
         }
-        if record.usage_source == UsageSource::None {
+        if record.usage_source == UsageSource::None || record.attempts.is_empty() {
             return;
         }
         for (kind, tokens) in [
@@ -391,39 +336,6 @@ fn label(name: &str, known: &BTreeSet<String>) -> String {
 #[allow(clippy::cast_precision_loss, reason = "a histogram's sum")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
-}
-
-fn endpoint(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::ChatCompletions => "chat_completions",
-        Endpoint::Completions => "completions",
-        Endpoint::Embeddings => "embeddings",
-        Endpoint::Models => "models",
-        Endpoint::Other => OTHER,
-    }
-}
-
-fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Ok => "ok",
-        Outcome::ClientError => "client_error",
-        Outcome::Rejected => "rejected",
-        Outcome::Failed => "failed",
-        Outcome::ClientGone => "client_gone",
-        Outcome::Cut => "cut",
-    }
-}
-
-fn rule(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Score => "score",
-        Rule::NearEqual => "near_equal",
-        Rule::Explore => "explore",
-        Rule::Pin => "pin",
-        Rule::Static => "static",
-        Rule::Only => "only",
-        Rule::None => NONE,
-    }
 }
 
 #[cfg(test)]

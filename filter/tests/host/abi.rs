@@ -62,6 +62,7 @@ fn map_of(h: &mut Host, map: MapType) -> &mut Headers {
     match map {
         MapType::HttpRequestHeaders => &mut h.request_headers,
         MapType::HttpResponseHeaders => &mut h.response_headers,
+        MapType::HttpCallResponseHeaders => &mut h.call_headers,
         _ => panic!("no such map here"),
     }
 }

@@ -50,6 +50,7 @@ pub struct Host {
     pub request_body: Vec<u8>,
     pub response_headers: Headers,
     pub response_body: Vec<u8>,
+    pub call_headers: Headers,
     pub call_body: Vec<u8>,
     pub properties: HashMap<String, Vec<u8>>,
     pub shared: HashMap<String, (Vec<u8>, u32)>,

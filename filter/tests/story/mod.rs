@@ -303,7 +303,14 @@ impl Story {
     }
 
     pub fn sidecar_answers(&mut self, body: &str) {
-        host(|h| h.call_body = body.as_bytes().to_vec());
+        self.sidecar_says("200", body);
+    }
+
+    pub fn sidecar_says(&mut self, status: &str, body: &str) {
+        host(|h| {
+            h.call_headers = headers(&[(":status", status)]);
+            h.call_body = body.as_bytes().to_vec();
+        });
         let token = Self::last_token();
         unsafe { abi::proxy_on_http_call_response(GATEWAY, token, 1, body.len(), 0) };
     }

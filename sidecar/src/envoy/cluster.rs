@@ -15,6 +15,10 @@ const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// without a retry, whereas the filter, which knows `max_in_flight`, sends it to the next target.
 const NO_LIMIT: u32 = 1_000_000;
 
+/// A cluster does not warm, and so its provider does not enter the snapshot, before its secret is
+/// there; but an Envoy whose sidecar has gone must not wait for ever.
+const SECRET_WAIT_MS: u64 = 15_000;
+
 /// How often a credential is asked for anew.
 const SECRET_REFRESH_MS: u64 = 1_000;
 
@@ -113,7 +117,10 @@ fn protocol(provider: &ProviderConfig, place: &Place, mode: Mode<'_>) -> Value {
 fn credential_injector(provider: &ProviderConfig, mode: Mode<'_>) -> Value {
     let mut reference = json!({"name": secret::name(provider)});
     if let (Mode::Dynamic, Some(fields)) = (mode, reference.as_object_mut()) {
-        fields.insert("sds_config".to_owned(), from_sidecar(SECRET_REFRESH_MS));
+        fields.insert(
+            "sds_config".to_owned(),
+            from_sidecar(SECRET_REFRESH_MS, SECRET_WAIT_MS),
+        );
     }
     let type_url =
         "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic";
@@ -135,6 +142,9 @@ fn credential_injector(provider: &ProviderConfig, mode: Mode<'_>) -> Value {
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
             "overwrite": true,
+            // Without its secret the injector would answer by itself, which is not retried; the
+            // provider's own 401 is, and is loud.
+            "allow_request_without_credential": true,
             "credential": {
                 "name": "envoy.http.injected_credentials.generic",
                 "typed_config": credential,

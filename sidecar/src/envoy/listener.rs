@@ -7,6 +7,9 @@ use super::{
 };
 use crate::config::Config;
 
+/// A listener without routes answers 404, which is better than no listener.
+const ROUTES_WAIT_MS: u64 = 2_000;
+
 /// How often routes are asked for anew: a new provider is to serve within two seconds.
 const ROUTES_REFRESH_MS: u64 = 500;
 
@@ -62,7 +65,7 @@ fn connection_manager(config: &Config, place: &Place, mode: Mode<'_>) -> Value {
     let (name, source) = match mode {
         Mode::Dynamic => (
             "rds",
-            json!({"route_config_name": ARK, "config_source": from_sidecar(ROUTES_REFRESH_MS)}),
+            json!({"route_config_name": ARK, "config_source": from_sidecar(ROUTES_REFRESH_MS, ROUTES_WAIT_MS)}),
         ),
         Mode::Static(_) => ("route_config", route::configuration(config)),
     };

@@ -155,12 +155,12 @@ fn address(listen: &str) -> Value {
     json!({"socket_address": {"address": host, "port_value": port}})
 }
 
-/// REST xDS from the sidecar, asked every `refresh_ms` (Envoy adds up to as much again).
-fn from_sidecar(refresh_ms: u64) -> Value {
+/// REST xDS from the sidecar, asked every `refresh_ms` (Envoy adds up to as much again). Without an
+/// answer Envoy goes on after `wait_ms`, and goes on asking.
+fn from_sidecar(refresh_ms: u64, wait_ms: u64) -> Value {
     json!({
         "resource_api_version": "V3",
-        // Without a sidecar Envoy must come up all the same, and go on asking.
-        "initial_fetch_timeout": "2s",
+        "initial_fetch_timeout": milliseconds(wait_ms),
         "api_config_source": {
             "api_type": "REST",
             "transport_api_version": "V3",

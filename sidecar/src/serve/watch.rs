@@ -16,7 +16,8 @@ use crate::config::{self, Config, CredentialConfig};
 use crate::control::{BadEdit, Loaded};
 use crate::digest;
 
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A file has to be in force within two seconds, and Envoy takes most of them.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A file that still changes is still being written.
 const SETTLE: Duration = Duration::from_millis(100);
 
