@@ -51,6 +51,14 @@ impl AnswerInspector {
         self.0.push(chunk);
     }
 
+    /// Whether a top-level `error` that is not null has been seen so far.
+    #[must_use]
+    pub fn error(&self) -> bool {
+        self.0
+            .member(ERROR)
+            .is_some_and(|member| member.kind != Kind::Null)
+    }
+
     /// Ends the answer.
     #[must_use]
     pub fn finish(self) -> AnswerFacts {
@@ -58,10 +66,7 @@ impl AnswerInspector {
         let usage = self.0.member(USAGE).and_then(|member| member.whole());
         AnswerFacts {
             usage: usage.filter(|_| complete).and_then(Usage::read),
-            error: self
-                .0
-                .member(ERROR)
-                .is_some_and(|member| member.kind != Kind::Null),
+            error: self.error(),
             complete,
         }
     }

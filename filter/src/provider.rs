@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ark_dialect::answer::AnswerInspector;
 use ark_dialect::gate::{FirstEvent, GateError, GateVerdict};
 use ark_dialect::path::{Endpoint as WireEndpoint, Layout, upstream_path};
-use ark_dialect::provider_error::ErrorClass;
+use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ErrorClass, ProviderError};
 use ark_dialect::relay::{RelayOut, StreamRelay};
 use ark_dialect::rewrite::{Edits, Plan, plan};
 use ark_dialect::usage::Usage as WireUsage;
@@ -25,6 +25,9 @@ const RETRIABLE: &str = "529";
 /// Headers that may carry a credential: what one provider's cluster injected must not reach the next.
 const CREDENTIALS: [&str; 4] = ["authorization", "api-key", "x-api-key", "x-goog-api-key"];
 
+/// Bytes of a JSON answer after which it passes even if its end has not come: an error comes first.
+const JSON_LOOK_AHEAD_BYTES: usize = 16 * 1024;
+
 /// What the provider's answer is, and how far it has come.
 enum Reading {
     /// Not a success, or nothing to read.
@@ -33,8 +36,11 @@ enum Reading {
     Gate(Box<FirstEvent>),
     /// A stream that flows.
     Stream(Box<StreamRelay>),
-    /// A JSON answer.
-    Json(Box<AnswerInspector>),
+    /// A JSON answer; `held` while it may still turn out to be an error.
+    Json {
+        inspector: Box<AnswerInspector>,
+        held: bool,
+    },
     /// What follows an error that has been answered already.
     Discard,
 }
@@ -191,10 +197,25 @@ impl ProviderFilter {
         Action::Continue
     }
 
+    /// Reads a JSON answer. Its head is held until it is whole or has shown enough of itself: an
+    /// error that a provider hides in a 200 goes to the next target like any other.
     fn on_json(&mut self, size: usize, end: bool) -> Action {
-        if let Reading::Json(inspector) = &mut self.reading {
-            inspector.push(&host::body(BufferType::HttpResponseBody, 0, size));
+        let Reading::Json { inspector, held } = &mut self.reading else {
+            return Action::Continue;
+        };
+        let from = if *held { self.gated } else { 0 };
+        inspector.push(&host::body(BufferType::HttpResponseBody, from, size - from));
+        self.gated = size;
+        if *held && inspector.error() {
+            let body = host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));
+            let error = GateError::Reported(ProviderError::read(&body));
+            self.on_gate_error(&error, size);
+            return Action::Continue;
         }
+        if *held && !end && size < JSON_LOOK_AHEAD_BYTES {
+            return Action::Pause;
+        }
+        *held = false;
         if end {
             self.finish_json();
         }
@@ -203,7 +224,7 @@ impl ProviderFilter {
 
     fn finish_json(&mut self) {
         let reading = std::mem::replace(&mut self.reading, Reading::Pass);
-        if let Reading::Json(inspector) = reading {
+        if let Reading::Json { inspector, .. } = reading {
             let facts = inspector.finish();
             self.with_exchange(|exchange| {
                 if let Some(usage) = facts.usage {
@@ -248,11 +269,15 @@ impl HttpContext for ProviderFilter {
             return Action::Continue;
         }
         if !gated {
-            self.reading = Reading::Json(Box::default());
+            self.reading = Reading::Json {
+                inspector: Box::default(),
+                held: true,
+            };
             if end_of_stream {
                 self.finish_json();
+                return Action::Continue;
             }
-            return Action::Continue;
+            return Action::Pause;
         }
         if self.strips_usage() {
             // What the client gets is shorter than what the provider announced.
@@ -270,7 +295,7 @@ impl HttpContext for ProviderFilter {
             Reading::Pass => Action::Continue,
             Reading::Gate(_) => self.on_gated(size, end_of_stream),
             Reading::Stream(_) => self.on_stream(size, end_of_stream),
-            Reading::Json(_) => self.on_json(size, end_of_stream),
+            Reading::Json { .. } => self.on_json(size, end_of_stream),
             Reading::Discard => {
                 host::replace_body(BufferType::HttpResponseBody, size, &[]);
                 Action::Continue

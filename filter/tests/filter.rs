@@ -137,6 +137,40 @@ fn the_clients_own_error_in_the_first_event_is_a_400_and_not_retried() {
 }
 
 #[test]
+fn an_error_hidden_in_a_json_200_goes_to_the_next_target() {
+    for stream in [false, true] {
+        alone(move || {
+            let mut story = Story::begin();
+            story.request(&chat(stream));
+            let attempt = story.attempt("a");
+            story.head(attempt, 200, "application/json");
+            let first = story.chunk(attempt, "{\"error\": {\"message\":", false);
+            assert_eq!(first, Action::Continue, "decided as soon as it shows");
+            assert_eq!(story.received(":status").as_deref(), Some("529"));
+        });
+    }
+}
+
+#[test]
+fn a_large_json_answer_is_not_held_for_long() {
+    alone(|| {
+        let mut story = Story::begin();
+        let gateway = story.request(&chat(false));
+        let attempt = story.attempt("a");
+        story.head(attempt, 200, "application/json");
+        assert_eq!(story.chunk(attempt, "{\"data\": \"", false), Action::Pause);
+        assert_eq!(
+            story.chunk(attempt, &"x".repeat(20_000), false),
+            Action::Continue
+        );
+        story.chunk(attempt, "\", \"usage\": {\"prompt_tokens\": 4}}", true);
+        story.relay(gateway);
+        story.end(gateway);
+        assert_eq!(story.only_record().usage.input_tokens, 4);
+    });
+}
+
+#[test]
 fn a_client_that_leaves_is_settled_with_an_estimate() {
     alone(|| {
         let mut story = Story::begin();

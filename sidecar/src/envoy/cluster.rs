@@ -20,7 +20,7 @@ const NO_LIMIT: u32 = 1_000_000;
 const SECRET_WAIT_MS: u64 = 15_000;
 
 /// How often a credential is asked for anew.
-const SECRET_REFRESH_MS: u64 = 1_000;
+const SECRET_REFRESH_MS: u64 = 200;
 
 /// The cluster of one provider.
 pub(super) fn provider(

@@ -11,7 +11,7 @@ use crate::config::Config;
 const ROUTES_WAIT_MS: u64 = 2_000;
 
 /// How often routes are asked for anew: a new provider is to serve within two seconds.
-const ROUTES_REFRESH_MS: u64 = 500;
+const ROUTES_REFRESH_MS: u64 = 200;
 
 /// Largest request head; a client's cookies and tracing baggage fit, a mistaken body does not.
 const MAX_REQUEST_HEADERS_KB: u32 = 64;

@@ -171,11 +171,11 @@ fn the_bootstrap_says_what_the_code_says() {
     same(&bootstrap["overload_manager"], &overload_manager());
     same(
         &bootstrap["dynamic_resources"]["cds_config"],
-        &from_sidecar(500, 2_000),
+        &from_sidecar(200, 2_000),
     );
     same(
         &bootstrap["dynamic_resources"]["lds_config"],
-        &from_sidecar(500, 2_000),
+        &from_sidecar(200, 2_000),
     );
     assert_eq!(
         BOOTSTRAP.matches("port_value: 9901").count(),
