@@ -19,7 +19,6 @@ mod vm;
 use proxy_wasm::types::LogLevel;
 
 #[cfg(target_os = "wasi")]
-#[expect(unsafe_code, reason = "the module's entry point is an exported symbol")]
 mod entry {
     proxy_wasm::main! {{
         super::start();
