@@ -114,6 +114,7 @@ impl GatewayFilter {
             let live = Rc::new(RefCell::new(Live {
                 exchange,
                 facts: None,
+                decided: now,
                 path: head.path().to_owned(),
                 has_content_length: head.request().content_length.is_some(),
             }));
@@ -229,6 +230,7 @@ impl GatewayFilter {
         live.exchange
             .decided(decision, knowledge, asked.input_tokens);
         live.facts = Some(facts);
+        live.decided = now;
         route_by(&policy, &decision, &asked);
         Ok(())
     }
@@ -352,11 +354,12 @@ impl HttpContext for GatewayFilter {
             return Action::Continue;
         };
         let mut live = shared.borrow_mut();
-        let status = live
-            .exchange
-            .relaying()
-            .unwrap_or_else(host::response_status);
-        match live.exchange.answer(status, host::now()) {
+        let answer = if live.exchange.relay() {
+            Answer::Relay
+        } else {
+            live.exchange.answer(host::response_status(), host::now())
+        };
+        match answer {
             Answer::Relay => {
                 self.answering = Answering::Relay;
                 self.mark_answer(&live);
@@ -437,17 +440,24 @@ fn model_entry(id: &str) -> ModelObject<'_> {
 /// Hands the ordered targets and the time budgets to the router.
 ///
 /// The targets travel as filter state, not as headers: a header would reach the providers, as what
-/// an upstream filter removes at one attempt is missing for the routing of the next.
+/// an upstream filter removes at one attempt is missing for the routing of the next. One value,
+/// `first|1:second|2:third|`, as each write is a host call.
 fn route_by(policy: &Policy, decision: &ark_gateway_core::decide::Decision, facts: &Facts) {
-    const SLOTS: [&str; 3] = ["ark.t0", "ark.t1", "ark.t2"];
-    for (slot, target) in SLOTS.iter().zip(decision.targets()) {
+    let mut order = String::with_capacity(64);
+    for (attempt, target) in decision.targets().enumerate() {
         let provider = policy
             .target(target)
             .and_then(|t| policy.provider(t.provider));
-        if let Some(provider) = provider {
-            host::set_filter_state(slot, &provider.name);
+        let Some(provider) = provider else {
+            continue;
+        };
+        if attempt > 0 {
+            order.push_str(if attempt == 1 { "1:" } else { "2:" });
         }
+        order.push_str(&provider.name);
+        order.push('|');
     }
+    host::set_filter_state("ark.order", &order);
     let retries = decision.len().saturating_sub(1);
     if retries + 1 != usize::from(policy.snapshot().gateway.max_attempts) {
         host::set_request_header("x-envoy-max-retries", &retries.to_string());

@@ -72,7 +72,12 @@ impl ProviderFilter {
         let shared = vm::with(|vm| vm.find(std::str::from_utf8(&id).ok()?))?;
         self.live = Some(Rc::clone(&shared));
         let mut live = shared.borrow_mut();
-        let (target, first) = live.exchange.attempt_began(&self.provider, host::now())?;
+        let now = if live.exchange.is_untried() {
+            live.decided
+        } else {
+            host::now()
+        };
+        let (target, first) = live.exchange.attempt_began(&self.provider, now)?;
         if !first {
             for name in CREDENTIALS {
                 host::remove_request_header(name);
@@ -191,7 +196,7 @@ impl ProviderFilter {
             if broken {
                 exchange.attempt_cut(host::now());
             } else if end {
-                exchange.attempt_complete(host::now());
+                exchange.attempt_complete();
             }
         });
         Action::Continue
@@ -230,7 +235,7 @@ impl ProviderFilter {
                 if let Some(usage) = facts.usage {
                     exchange.usage_reported(counted(usage));
                 }
-                exchange.attempt_complete(host::now());
+                exchange.attempt_complete();
             });
         }
     }

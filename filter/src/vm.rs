@@ -24,6 +24,8 @@ pub(crate) struct Live {
     pub(crate) exchange: Exchange,
     /// What its body said, for rewriting it per attempt.
     pub(crate) facts: Option<RequestFacts>,
+    /// When its targets were put in order, which is when its first attempt begins.
+    pub(crate) decided: Nanos,
     /// The client's path, query included.
     pub(crate) path: String,
     /// The request said how long its body is, so a rewrite must say so too.

@@ -23,6 +23,8 @@ struct Attempt {
     started: Nanos,
     first_byte: Option<Nanos>,
     status: Option<u16>,
+    /// The answer came to its proper end; when is known when the exchange is settled.
+    complete: bool,
     /// Set once, by whatever ended it.
     ended: Option<(Nanos, Verdict)>,
 }
@@ -200,6 +202,7 @@ impl Exchange {
             started: now,
             first_byte: None,
             status: None,
+            complete: false,
             ended: None,
         });
         Some((target, done == 0))
@@ -247,8 +250,32 @@ impl Exchange {
     }
 
     /// The provider's answer ended as it should.
-    pub fn attempt_complete(&mut self, now: Nanos) {
-        self.end_attempt(now, Some(Verdict::Ok));
+    pub fn attempt_complete(&mut self) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.complete = true;
+        }
+    }
+
+    /// Whether no attempt has begun yet.
+    #[must_use]
+    pub fn is_untried(&self) -> bool {
+        self.attempts.is_empty()
+    }
+
+    /// The router has a success for the client that an attempt has announced: relay it. `false` when
+    /// there is none, and [`Exchange::answer`] must judge.
+    pub fn relay(&mut self) -> bool {
+        let Some(attempt) = self.attempts.last() else {
+            return false;
+        };
+        let failed = attempt.ended.is_some_and(|(_, v)| v.is_provider_fault());
+        match attempt.status {
+            Some(status) if (200..400).contains(&status) && !failed => {
+                self.client_status = status;
+                true
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// What to do with the answer that the router has for the client.
@@ -296,14 +323,6 @@ impl Exchange {
     #[must_use]
     pub fn client_status(&self) -> u16 {
         self.client_status
-    }
-
-    /// The status of a success that is being relayed, so that the host need not be asked for it.
-    #[must_use]
-    pub fn relaying(&self) -> Option<u16> {
-        let attempt = self.attempts.last()?;
-        let failed = attempt.ended.is_some_and(|(_, v)| v.is_provider_fault());
-        attempt.status.filter(|s| (200..400).contains(s) && !failed)
     }
 
     /// The gateway refuses.
@@ -356,7 +375,9 @@ impl Exchange {
             return None;
         }
         self.settled = true;
+        let complete = self.attempts.last().is_some_and(|a| a.complete);
         let verdict = match end {
+            _ if complete => Verdict::Ok,
             End::Complete => Verdict::Ok,
             End::ClientGone => Verdict::Abandoned,
             End::Broken if self.client_status == 0 => Verdict::Unreachable,

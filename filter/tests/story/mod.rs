@@ -181,10 +181,11 @@ impl Story {
 
     /// The ordered targets that routing sees.
     pub fn targets(&self) -> Vec<String> {
-        ["ark.t0", "ark.t1", "ark.t2"]
-            .iter()
-            .filter_map(|slot| host(|h| h.properties.get(*slot).cloned()))
-            .map(|v| String::from_utf8(v).expect("text"))
+        let order = host(|h| h.properties.get("ark.order").cloned()).unwrap_or_default();
+        let order = String::from_utf8(order).expect("text");
+        order
+            .split_terminator('|')
+            .map(|t| t.rsplit(':').next().unwrap_or(t).to_owned())
             .collect()
     }
 

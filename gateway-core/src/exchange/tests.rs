@@ -56,12 +56,12 @@ fn a_plain_answer() {
         output_tokens: 50,
         cached_tokens: 0,
     });
-    exchange.attempt_complete(9 * MS);
+    exchange.attempt_complete();
     let record = exchange.settle(End::Complete, 10 * MS).unwrap();
     assert_eq!(verdicts(&record), [("a", Verdict::Ok)]);
     assert_eq!(record.outcome, Outcome::Ok);
     assert_eq!(record.attempts[0].ttft_us, Some(4_000));
-    assert_eq!(record.attempts[0].duration_us, 8_000);
+    assert_eq!(record.attempts[0].duration_us, 9_000);
     assert_eq!(record.cost, Some(MicroUsd(25 + 50)));
     assert_eq!(in_flight(&exchange), 0);
     assert!(exchange.settle(End::Complete, 11 * MS).is_none(), "once");
@@ -83,7 +83,7 @@ fn every_way_to_the_next_target() {
     exchange.first_event(7 * MS);
     assert_eq!(exchange.answer(200, 7 * MS), Answer::Relay);
     exchange.output_estimated(3);
-    exchange.attempt_complete(9 * MS);
+    exchange.attempt_complete();
     let record = exchange.settle(End::Complete, 10 * MS).unwrap();
     assert_eq!(
         verdicts(&record),
@@ -193,7 +193,7 @@ proptest! {
                 2 => exchange.first_event(now),
                 3 => exchange.gate_failed(now),
                 4 => exchange.attempt_cut(now),
-                5 => exchange.attempt_complete(now),
+                5 => exchange.attempt_complete(),
                 6 => drop(exchange.answer(status, now)),
                 7 => exchange.output_estimated(u64::from(status)),
                 _ => exchange.usage_reported(Usage::default()),

@@ -1,8 +1,9 @@
 //! The routes: which cluster each attempt of a request goes to.
 //!
 //! The filter writes the ordered targets of a request into filter state, where no provider can see
-//! them, and Envoy picks the attempt's one by matching: `wasm.ark.t0` for the first attempt, then
-//! `wasm.ark.t1`, `wasm.ark.t2`.
+//! them, and Envoy picks the attempt's one by matching. All of them are one value,
+//! `official|1:azure|2:domestic|`, as each write from the filter costs every request: the first is
+//! found by prefix, which is a look-up; the others, needed only after a failure, by what they contain.
 
 use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 use serde_json::{Map, Value, json};
@@ -163,34 +164,54 @@ fn by_attempt(config: &Config) -> Value {
                 },
             },
             "exact_match_map": {"map": {
-                "1": {"matcher": by_target(config, "wasm.ark.t1")},
-                "2": {"matcher": by_target(config, "wasm.ark.t2")},
+                "1": {"matcher": later(config, 1)},
+                "2": {"matcher": later(config, 2)},
             }},
         },
-        "on_no_match": {"matcher": by_target(config, "wasm.ark.t0")},
+        "on_no_match": {"matcher": first(config)},
     })
 }
 
-fn by_target(config: &Config, key: &str) -> Value {
+fn first(config: &Config) -> Value {
     let clusters: Map<String, Value> = config
         .providers
         .iter()
-        .map(|provider| (provider.name.clone(), to_cluster(&provider.name)))
+        .map(|provider| (format!("{}|", provider.name), to_cluster(&provider.name)))
         .collect();
     if clusters.is_empty() {
         // An empty map is not valid; no request gets as far without a provider.
         return json!({"on_no_match": to_cluster("ark-none")});
     }
+    json!({"matcher_tree": {"input": order(), "prefix_match_map": {"map": clusters}}})
+}
+
+fn later(config: &Config, attempt: usize) -> Value {
+    let matchers: Vec<Value> = config
+        .providers
+        .iter()
+        .map(|provider| {
+            json!({
+                "predicate": {"single_predicate": {
+                    "input": order(),
+                    "value_match": {"contains": format!("|{attempt}:{}|", provider.name)},
+                }},
+                "on_match": to_cluster(&provider.name),
+            })
+        })
+        .collect();
+    if matchers.is_empty() {
+        return json!({"on_no_match": to_cluster("ark-none")});
+    }
+    json!({"matcher_list": {"matchers": matchers}})
+}
+
+/// The ordered targets, as the filter wrote them.
+fn order() -> Value {
     json!({
-        "matcher_tree": {
-            "input": {
-                "name": "target",
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
-                    "key": key,
-                },
-            },
-            "exact_match_map": {"map": clusters},
+        "name": "order",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.matching.common_inputs.network.v3.FilterStateInput",
+            "key": "wasm.ark.order",
         },
     })
 }

@@ -92,18 +92,21 @@ fn every_attempt_can_reach_every_provider() {
     let action = &routes[0]["virtual_hosts"][0]["routes"][0]["route"];
     let matcher =
         &action["inline_cluster_specifier_plugin"]["extension"]["typed_config"]["cluster_matcher"];
+    let first = &matcher["on_no_match"]["matcher"]["matcher_tree"];
+    assert_eq!(first["input"]["typed_config"]["key"], "wasm.ark.order");
     let later = &matcher["matcher_tree"]["exact_match_map"]["map"];
-    let trees = [
-        (&matcher["on_no_match"]["matcher"], "wasm.ark.t0"),
-        (&later["1"]["matcher"], "wasm.ark.t1"),
-        (&later["2"]["matcher"], "wasm.ark.t2"),
-    ];
-    for (tree, key) in trees {
-        let tree = &tree["matcher_tree"];
-        assert_eq!(tree["input"]["typed_config"]["key"], key);
-        for name in ["official", "azure", "optimized", "domestic"] {
-            let action = &tree["exact_match_map"]["map"][name]["action"];
-            assert_eq!(action["typed_config"]["cluster"], name);
+    for (place, name) in ["official", "azure", "optimized", "domestic"]
+        .iter()
+        .enumerate()
+    {
+        let action = &first["prefix_match_map"]["map"][format!("{name}|")]["action"];
+        assert_eq!(action["typed_config"]["cluster"], *name);
+        for attempt in ["1", "2"] {
+            let rule = &later[attempt]["matcher"]["matcher_list"]["matchers"][place];
+            let wanted = &rule["predicate"]["single_predicate"]["value_match"]["contains"];
+            assert_eq!(*wanted, format!("|{attempt}:{name}|"));
+            let action = &rule["on_match"]["action"];
+            assert_eq!(action["typed_config"]["cluster"], *name);
         }
     }
     // No stream may be cut by the listener's clock before its provider's.
