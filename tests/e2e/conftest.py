@@ -1,0 +1,77 @@
+"""Stacks for the tests, and their logs when a test fails."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from harness import estate
+from harness.client import Client
+from harness.config import only
+from harness.stack import Stack, make_stack
+from harness.waiting import eventually
+
+# Outlier detection lets a provider that a test has worn out come back after some seconds.
+HEAL_TIMEOUT_S = 40
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> Iterator[Stack]:
+    """The one Ark that all tests use which leave nothing behind."""
+    with make_stack(estate.KINDS, estate.text, workers=2) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Stack:
+    """The shared Ark with all providers well and in service."""
+    shared_stack.check()
+    shared_stack.fleet.restore()
+    client = shared_stack.client()
+    for name in estate.NAMES:
+        # A success also sets back what outlier detection has counted.
+        eventually(
+            lambda name=name: client.chat(only(name)).status == 200,
+            HEAL_TIMEOUT_S,
+            f"{name} is in service",
+        )
+    client.close()
+    return shared_stack
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Client]:
+    """A client of the shared Ark that may do everything."""
+    client = stack.client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def fresh_stack() -> Iterator[Callable[..., Stack]]:
+    """Makes an Ark for one test alone, as `make_stack` does: for drills."""
+    with ExitStack() as at_end:
+
+        def make(*args: object, **more: object) -> Stack:
+            stack = at_end.enter_context(make_stack(*args, **more))
+            _of_this_test.append(stack)
+            return stack
+
+        yield make
+
+
+_of_this_test: list[Stack] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Shows the last words of every part of the stacks that a failed test has used."""
+    report = yield
+    shared = [value for value in item.funcargs.values() if isinstance(value, Stack)]
+    if report.failed:
+        for stack in {id(s): s for s in [*shared, *_of_this_test]}.values():
+            for name, last_words in stack.logs():
+                report.sections.append((f"{name} ({stack.folder.name})", last_words))
+    if report.when == "teardown":
+        _of_this_test.clear()
+    return report

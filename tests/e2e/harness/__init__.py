@@ -1,0 +1,1 @@
+"""Runs Ark as it is built: real Envoy, the filter, the sidecar and scripted providers."""
