@@ -10,7 +10,7 @@ from harness import config
 from harness.client import CHAT, chat_body, data_of, read_broken, said
 from harness.config import DEMO_KEY, only, pair
 from harness.stack import Stack
-from harness.waiting import Unchanged, eventually
+from harness.waiting import Unchanged, always, eventually
 
 RECORDS_TIMEOUT_S = 5
 
@@ -217,6 +217,26 @@ def test_a_long_stream_takes_no_memory(fresh_stack):
     stream(100_000)
     grown = stack.envoy.memory_kib() - before
     assert grown < 6_000, f"{grown} KiB more after a stream of 20 MB"
+
+
+def test_a_client_that_reads_slowly_slows_its_provider_down(fresh_stack):
+    """Its answer waits at the provider, not in Envoy's memory: many such clients are an outage."""
+    stack: Stack = fresh_stack({"official": "openai"}, one_model)
+    client = stack.client()
+    client.chat(only("official"), f"*=big:{2 << 20}", stream=True)
+    before = stack.envoy.memory_kib()
+    with client.streaming(only("official"), f"*=big:{48 << 20}+chunks:1000") as reply:
+        pieces = reply.iter_raw()
+        size = len(next(pieces))
+        always(
+            lambda: stack.fleet.stats()["official"]["active"] == 1,
+            1.5,
+            "the provider has not sent all while the client reads nothing",
+        )
+        grown = stack.envoy.memory_kib() - before
+        assert grown < 10_000, f"{grown} KiB more for a client that does not read"
+        size += sum(len(piece) for piece in pieces)
+    assert size > 48 << 20
 
 
 def one_model(fleet) -> str:
