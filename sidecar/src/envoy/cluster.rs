@@ -4,9 +4,9 @@ use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::{Value, json};
 
 use super::{
-    Mode, Place, SIDECAR_CLUSTER, buffer_limit_bytes, from_sidecar, milliseconds, secret, wasm,
+    CONNECTION_BUFFER_BYTES, Mode, Place, SIDECAR_CLUSTER, from_sidecar, milliseconds, secret, wasm,
 };
-use crate::config::{Config, Host, ProviderConfig, Scheme, TlsVersion};
+use crate::config::{Host, ProviderConfig, Scheme, TlsVersion};
 
 /// Where Debian, Ubuntu, Alpine and Envoy's own image keep the certificate authorities.
 const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -23,12 +23,7 @@ const SECRET_WAIT_MS: u64 = 15_000;
 const SECRET_REFRESH_MS: u64 = 200;
 
 /// The cluster of one provider.
-pub(super) fn provider(
-    config: &Config,
-    provider: &ProviderConfig,
-    place: &Place,
-    mode: Mode<'_>,
-) -> Value {
+pub(super) fn provider(provider: &ProviderConfig, place: &Place, mode: Mode<'_>) -> Value {
     let endpoint = &provider.endpoint;
     let (discovery, host) = match (&endpoint.host, endpoint.scheme) {
         (Host::Ip(address), _) => ("STATIC", address.to_string()),
@@ -41,7 +36,7 @@ pub(super) fn provider(
         "name": provider.name,
         "type": discovery,
         "connect_timeout": milliseconds(provider.timeouts.connect_ms.into()),
-        "per_connection_buffer_limit_bytes": buffer_limit_bytes(config),
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "load_assignment": {
             "cluster_name": provider.name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": {

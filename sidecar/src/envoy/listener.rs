@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    ARK, Mode, Place, address, buffer_limit_bytes, from_sidecar, local_reply, route, wasm,
+    ARK, CONNECTION_BUFFER_BYTES, Mode, Place, address, from_sidecar, local_reply, route, wasm,
 };
 use crate::config::Config;
 
@@ -21,7 +21,7 @@ pub(super) fn listener(config: &Config, place: &Place, mode: Mode<'_>) -> Value 
     json!({
         "name": ARK,
         "address": address(&place.listen),
-        "per_connection_buffer_limit_bytes": buffer_limit_bytes(config),
+        "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": connection_manager(config, place, mode),

@@ -29,7 +29,12 @@ pub const SIDECAR_CLUSTER: &str = "ark-sidecar";
 /// The name of the listener and of the route configuration.
 const ARK: &str = "ark";
 
-/// What a connection may hold beyond one body: headers, and the read that crosses the limit.
+/// What a connection holds in either direction before it makes its peer wait: much more, and a client
+/// that reads slowly would have Envoy take in whole streams. What a *request* may be is the route's
+/// `request_body_buffer_limit`.
+const CONNECTION_BUFFER_BYTES: u32 = 1 << 20;
+
+/// What Envoy may hold beyond one body: the read that crosses the limit.
 const BUFFER_SLACK_BYTES: u32 = 64 * 1024;
 
 /// What depends on where Ark runs rather than on `ark.yaml`.
@@ -58,13 +63,7 @@ pub enum Mode<'a> {
 /// the body limit only.
 #[must_use]
 pub fn clusters(config: &Config, place: &Place, mode: Mode<'_>) -> Vec<Value> {
-    let one = |provider| {
-        typed(
-            cluster::provider(config, provider, place, mode),
-            mode,
-            CLUSTER,
-        )
-    };
+    let one = |provider| typed(cluster::provider(provider, place, mode), mode, CLUSTER);
     config.providers.iter().map(one).collect()
 }
 
@@ -135,7 +134,8 @@ fn typed(mut resource: Value, mode: Mode<'_>, type_url: &str) -> Value {
     resource
 }
 
-fn buffer_limit_bytes(config: &Config) -> u32 {
+/// What Envoy holds of a request, so that it can be sent again; the filter refuses a larger one first.
+fn request_buffer_bytes(config: &Config) -> u32 {
     config
         .gateway
         .body_limit_bytes

@@ -8,7 +8,7 @@
 use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 use serde_json::{Map, Value, json};
 
-use super::{ARK, milliseconds};
+use super::{ARK, milliseconds, request_buffer_bytes};
 use crate::config::Config;
 
 /// Removed from requests before any provider sees them: who the client is and what it authenticated
@@ -83,6 +83,7 @@ pub(super) fn configuration(config: &Config) -> Value {
             "include_request_attempt_count": true,
             "routes": [{
                 "match": {"prefix": "/"},
+                "request_body_buffer_limit": request_buffer_bytes(config),
                 "request_headers_to_remove": REQUEST_HEADERS_TO_REMOVE,
                 "response_headers_to_remove": RESPONSE_HEADERS_TO_REMOVE,
                 "response_headers_to_add": response_headers(),
