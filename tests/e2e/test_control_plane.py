@@ -85,14 +85,18 @@ def test_a_provider_and_a_key_take_effect_without_a_failed_request(
         watch = Stopwatch()
         stack.write_config(text_with(stack.fleet, ["official", "azure"], models, keys))
 
+        answers: list[Answer] = []
+
         def serves() -> bool:
-            answer = newcomer.chat("new")
-            # Never half: a model without its provider, a target without its cluster.
-            assert answer.status in (200, 401, 404), answer.text
-            return answer.status == 200
+            answers.append(newcomer.chat("new"))
+            return answers[-1].status == 200
 
         eventually(serves, TAKES_EFFECT_S, "the new provider serves the new key")
         seconds = watch.seconds
+        # Never half: until it serves the key is not known, or the new model has nobody yet; a
+        # target without its cluster or its credential is none.
+        codes = {answer.error["code"] for answer in answers[:-1]}
+        assert codes <= {"invalid_key", "no_target"}
         record_property("new_provider_and_key_s", seconds)
         with capsys.disabled():
             print(f" [in force after {seconds:.2f} s]", end="")
@@ -118,6 +122,25 @@ def test_what_is_called_active_serves_at_once(fresh_stack):
     stack: Stack = fresh_stack(names, text, workers=2)
     answers = [stack.client().chat(config.only(name)) for name in names]
     assert [answer.status for answer in answers] == [200] * len(names), answers[-1].text
+
+
+def test_providers_that_join_as_first_choice_fail_no_request(fresh_stack):
+    """Each is asked for everything from the moment that it is in the snapshot, and not before."""
+    names = [f"p{number}" for number in range(6)]
+
+    def text(fleet, count: int) -> str:
+        newest_first = names[count - 1 :: -1]
+        return text_with(fleet, names[:count], [config.model("chat", newest_first)])
+
+    kinds = dict.fromkeys(names, "openai")
+    stack: Stack = fresh_stack(kinds, lambda fleet: text(fleet, 1), workers=2)
+    with SteadyLoad(stack.url, "chat") as load:
+        for count in range(2, len(names) + 1):
+            stack.write_config(text(stack.fleet, count))
+            used(stack, names[count - 1])
+        stack.await_ready()
+        load.await_more(50)
+    assert load.failures == []
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["json", "stream"])

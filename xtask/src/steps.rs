@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::child;
-use crate::console::{self, Colour};
+use crate::console;
 use crate::failure::{Failure, Outcome};
 
 /// How a step ended.
@@ -69,11 +69,25 @@ impl Steps {
             .filter(|(_, verdict, _)| *verdict == Verdict::Failed)
             .map(|(name, _, _)| name.as_str())
             .collect();
+        // In no colour: what reads logs looks for this line.
+        console::line(&self.tally());
         if failed.is_empty() {
-            console::line(&console::paint("all passed", Colour::Green));
             return Ok(());
         }
         Err(Failure::new(format!("failed: {}", failed.join(", "))))
+    }
+
+    /// How many steps ended how: `9 passed, 0 failed, 1 skipped`.
+    fn tally(&self) -> String {
+        let [mut passed, mut failed, mut skipped] = [0; 3];
+        for (_, verdict, _) in &self.done {
+            match verdict {
+                Verdict::Passed => passed += 1,
+                Verdict::Failed => failed += 1,
+                Verdict::Skipped(_) => skipped += 1,
+            }
+        }
+        format!("{passed} passed, {failed} failed, {skipped} skipped")
     }
 
     fn summary(&self) -> String {
@@ -117,6 +131,7 @@ mod tests {
         for sign in ["one", "FAILED", "two", "passed", "three", "SKIPPED"] {
             assert!(summary.contains(sign), "{summary}");
         }
+        assert_eq!(steps.tally(), "1 passed, 1 failed, 1 skipped");
         assert_eq!(steps.close().unwrap_err().to_string(), "failed: one");
     }
 

@@ -40,8 +40,8 @@ const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
 ];
 
 /// Removed from answers: cookies of a provider's edge, offers to go around the gateway, and what
-/// tells a client about the operator's account.
-const RESPONSE_HEADERS_TO_REMOVE: [&str; 22] = [
+/// tells a client about the operator's account; and what only Ark may say.
+const RESPONSE_HEADERS_TO_REMOVE: [&str; 23] = [
     "alt-svc",
     "apim-request-id",
     "azureml-model-session",
@@ -54,6 +54,7 @@ const RESPONSE_HEADERS_TO_REMOVE: [&str; 22] = [
     "set-cookie",
     "strict-transport-security",
     "via",
+    "x-ark-reject",
     "x-envoy-upstream-service-time",
     "x-ms-client-request-id",
     "x-ms-deployment-name",
