@@ -2,31 +2,31 @@
 
 use ark_gateway_core::admit::RequestHead;
 
-/// The header map as the host gave it, with what matters found in one pass.
+use crate::raw::pairs;
+
+/// The header map as the host gave it.
 pub(crate) struct Head {
-    headers: Vec<(String, Vec<u8>)>,
+    wire: Vec<u8>,
 }
 
 impl Head {
-    pub(crate) fn new(headers: Vec<(String, Vec<u8>)>) -> Self {
-        Self { headers }
+    pub(crate) fn new(wire: Vec<u8>) -> Self {
+        Self { wire }
     }
 
     /// What core decides on. A value that is not UTF-8 counts as absent.
     pub(crate) fn request(&self) -> RequestHead<'_> {
         let mut head = RequestHead::default();
-        for (name, value) in &self.headers {
-            let Ok(value) = std::str::from_utf8(value) else {
-                continue;
-            };
-            match name.as_str() {
-                ":method" => head.method = value,
-                ":path" => head.path = value.split_once('?').map_or(value, |(path, _)| path),
-                "authorization" => head.authorization = Some(value),
-                "x-api-key" => head.api_key = Some(value),
-                "x-ark-priority" => head.priority = Some(value),
-                "x-ark-provider" => head.provider = Some(value),
-                "content-length" => head.content_length = value.parse().ok(),
+        for (name, value) in pairs(&self.wire) {
+            let text = || std::str::from_utf8(value).ok();
+            match name {
+                b":method" => head.method = text().unwrap_or_default(),
+                b":path" => head.path = text().map_or("", without_query),
+                b"authorization" => head.authorization = text(),
+                b"x-api-key" => head.api_key = text(),
+                b"x-ark-priority" => head.priority = text(),
+                b"x-ark-provider" => head.provider = text(),
+                b"content-length" => head.content_length = text().and_then(|v| v.parse().ok()),
                 _ => {}
             }
         }
@@ -35,23 +35,27 @@ impl Head {
 
     /// `:path` with its query.
     pub(crate) fn path(&self) -> &str {
-        let path = self.headers.iter().find(|(n, _)| n == ":path");
-        path.and_then(|(_, v)| std::str::from_utf8(v).ok())
-            .unwrap_or_default()
+        self.find(b":path").unwrap_or_default()
     }
 
     /// Envoy's id of the request.
     pub(crate) fn request_id(&self) -> Option<&str> {
-        let (_, value) = self.headers.iter().find(|(n, _)| n == "x-request-id")?;
+        self.find(b"x-request-id")
+    }
+
+    fn find(&self, wanted: &[u8]) -> Option<&str> {
+        let (_, value) = pairs(&self.wire).find(|(name, _)| *name == wanted)?;
         std::str::from_utf8(value).ok()
     }
 
-    /// Headers that only Ark and Envoy may set, or that are for us alone; the route removes the
-    /// client's credentials, so that this stays empty for an ordinary request.
+    /// Headers that only Ark and Envoy may set, or that are for us alone.
     pub(crate) fn internal(&self) -> impl Iterator<Item = &str> {
-        self.headers
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .filter(|n| n.starts_with("x-ark-") || n.starts_with("x-envoy-"))
+        pairs(&self.wire)
+            .filter(|(n, _)| n.starts_with(b"x-ark-") || n.starts_with(b"x-envoy-"))
+            .filter_map(|(name, _)| std::str::from_utf8(name).ok())
     }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
 }

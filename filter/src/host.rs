@@ -6,6 +6,8 @@ use ark_gateway_core::limit::Nanos;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
+use crate::raw;
+
 /// Nanoseconds since the Unix epoch; 0 when the host has no clock.
 pub(crate) fn now() -> Nanos {
     let time = hostcalls::get_current_time().unwrap_or(UNIX_EPOCH);
@@ -13,9 +15,9 @@ pub(crate) fn now() -> Nanos {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The request's headers.
-pub(crate) fn request_headers() -> Vec<(String, Vec<u8>)> {
-    hostcalls::get_map_bytes(MapType::HttpRequestHeaders).unwrap_or_default()
+/// The request's headers, in wire form.
+pub(crate) fn request_headers() -> Vec<u8> {
+    raw::header_map(MapType::HttpRequestHeaders)
 }
 
 /// One request header.

@@ -11,6 +11,7 @@ mod head;
 mod host;
 mod limits;
 mod provider;
+mod raw;
 mod reply;
 mod root;
 mod sync;

@@ -13,6 +13,8 @@ from harness.process import Process
 from harness.waiting import eventually
 
 MODEL = "smollm2-135m-instruct"
+# A model computes: on a machine that is busy with other things it takes its time.
+pytestmark = pytest.mark.timeout(400)
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 
 
@@ -33,7 +35,7 @@ def llm_port(tmp_path_factory):
         return httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).status_code == 200
 
     try:
-        eventually(loaded, 60, "the model is loaded")
+        eventually(loaded, 120, "the model is loaded")
         yield port
     finally:
         server.stop()
@@ -66,7 +68,7 @@ def test_a_real_model_answers(sdk, llm_port):
     wanted = {
         "model": MODEL,
         "messages": QUESTION,
-        "max_tokens": 16,
+        "max_tokens": 8,
         "temperature": 0,
         "seed": 1,
         # With a prompt that is half remembered the sums, and then the words, can differ.
@@ -77,11 +79,11 @@ def test_a_real_model_answers(sdk, llm_port):
     answer = sdk.chat.completions.create(**wanted)
     text = answer.choices[0].message.content
     assert text == expected.choices[0].message.content != ""
-    assert answer.usage == expected.usage and answer.usage.completion_tokens > 4
+    assert answer.usage == expected.usage and answer.usage.completion_tokens > 2
     # The same words, piece by piece, without the usage that only the gateway asked for.
     chunks = list(sdk.chat.completions.create(stream=True, **wanted))
     pieces = [c.choices[0].delta.content or "" for c in chunks if c.choices]
-    assert "".join(pieces) == text and len(pieces) > 4
+    assert "".join(pieces) == text and len(pieces) > 2
     assert all(chunk.usage is None for chunk in chunks)
     asked = sdk.chat.completions.create(
         stream=True, stream_options={"include_usage": True}, **wanted
@@ -93,7 +95,7 @@ def test_a_request_fails_over_to_a_real_model(sdk):
     raw = sdk.chat.completions.with_raw_response.create(
         model="fallback",
         messages=QUESTION,
-        max_tokens=16,
+        max_tokens=8,
         extra_headers={"x-demo-script": "official=status:503"},
     )
     assert raw.headers["x-ark-provider"] == "local"
