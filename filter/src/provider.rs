@@ -66,6 +66,20 @@ impl ProviderFilter {
         }
     }
 
+    /// A part of the answer's body, or its end.
+    fn on_part(&mut self, size: usize, end: bool) -> Action {
+        match self.reading {
+            Reading::Pass => Action::Continue,
+            Reading::Gate(_) => self.on_gated(size, end),
+            Reading::Stream(_) => self.on_stream(size, end),
+            Reading::Json { .. } => self.on_json(size, end),
+            Reading::Discard => {
+                host::replace_body(BufferType::HttpResponseBody, size, &[]);
+                Action::Continue
+            }
+        }
+    }
+
     /// Finds the request and rewrites its head; `None` when nothing may be sent.
     fn begin(&mut self) -> Option<()> {
         let id = host::request_header("x-request-id")?;
@@ -140,7 +154,7 @@ impl ProviderFilter {
         match verdict {
             GateVerdict::NeedMore => Action::Pause,
             GateVerdict::Pass => {
-                self.with_exchange(|e| e.first_event(host::now()));
+                self.with_exchange(|e| e.attempt_released(host::now()));
                 let strip = self.strips_usage();
                 self.reading = Reading::Stream(Box::new(StreamRelay::new(strip)));
                 self.on_stream(size, end)
@@ -157,7 +171,7 @@ impl ProviderFilter {
     fn on_gate_error(&mut self, error: &GateError, size: usize) {
         match error {
             GateError::Reported(error) if error.class() == ErrorClass::Client => {
-                self.with_exchange(|e| e.attempt_answered(400, false, host::now()));
+                self.with_exchange(|e| e.attempt_answered(400, host::now()));
                 host::set_response_header(":status", "400");
                 host::set_response_header("content-type", "application/json");
                 host::replace_body(BufferType::HttpResponseBody, size, &error.body());
@@ -220,7 +234,9 @@ impl ProviderFilter {
         if *held && !end && size < JSON_LOOK_AHEAD_BYTES {
             return Action::Pause;
         }
-        *held = false;
+        if std::mem::take(held) {
+            self.with_exchange(|e| e.attempt_released(host::now()));
+        }
         if end {
             self.finish_json();
         }
@@ -267,45 +283,34 @@ impl HttpContext for ProviderFilter {
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let status = host::response_status();
-        let streams = self.with_exchange(|e| e.stream()).unwrap_or(false);
-        let gated = streams && status == 200 && is_event_stream();
-        self.with_exchange(|e| e.attempt_answered(status, gated, host::now()));
         if status != 200 {
+            self.with_exchange(|e| e.attempt_answered(status, host::now()));
             return Action::Continue;
         }
-        if !gated {
+        let streams = self.with_exchange(|e| {
+            e.attempt_held(status);
+            e.stream()
+        });
+        if streams == Some(true) && is_event_stream() {
+            if self.strips_usage() {
+                // What the client gets is shorter than what the provider announced.
+                host::remove_response_header("content-length");
+            }
+            self.reading = Reading::Gate(Box::default());
+        } else {
             self.reading = Reading::Json {
                 inspector: Box::default(),
                 held: true,
             };
-            if end_of_stream {
-                self.finish_json();
-                return Action::Continue;
-            }
-            return Action::Pause;
         }
-        if self.strips_usage() {
-            // What the client gets is shorter than what the provider announced.
-            host::remove_response_header("content-length");
-        }
-        self.reading = Reading::Gate(Box::default());
         if end_of_stream {
-            return self.on_gated(0, true);
+            return self.on_part(0, true);
         }
         Action::Pause
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        match self.reading {
-            Reading::Pass => Action::Continue,
-            Reading::Gate(_) => self.on_gated(size, end_of_stream),
-            Reading::Stream(_) => self.on_stream(size, end_of_stream),
-            Reading::Json { .. } => self.on_json(size, end_of_stream),
-            Reading::Discard => {
-                host::replace_body(BufferType::HttpResponseBody, size, &[]);
-                Action::Continue
-            }
-        }
+        self.on_part(size, end_of_stream)
     }
 }
 

@@ -152,6 +152,31 @@ fn an_error_hidden_in_a_json_200_goes_to_the_next_target() {
 }
 
 #[test]
+fn an_answer_that_breaks_while_it_is_held_is_a_failure() {
+    for (stream, kind, part) in [
+        (false, "application/json", "{\"choices\":"),
+        (true, "text/event-stream", ": ping\n\n"),
+    ] {
+        alone(move || {
+            let mut story = Story::begin();
+            let gateway = story.request(&chat(stream));
+            let attempt = story.attempt("a");
+            story.head(attempt, 200, kind);
+            assert_eq!(story.chunk(attempt, part, false), Action::Pause);
+            story.router_answers("503");
+            story.relay(gateway);
+            let reply = host(|h| h.reply.take()).expect("the router's answer is no success");
+            assert_eq!(reply.status, 502);
+            assert_eq!(reply.json()["error"]["code"], "provider_error");
+            story.end(gateway);
+            let record = story.only_record();
+            assert_eq!((record.outcome, record.status), (Outcome::Failed, 502));
+            assert!(record.attempts[0].verdict.is_provider_fault());
+        });
+    }
+}
+
+#[test]
 fn a_large_json_answer_is_not_held_for_long() {
     alone(|| {
         let mut story = Story::begin();

@@ -76,8 +76,8 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
     let first = decision.targets().next().and_then(|t| policy.target(t))?;
     let provider = &policy.provider(first.provider)?.name;
     exchange.attempt_began(provider, now)?;
-    exchange.attempt_answered(200, true, now + 1);
-    exchange.first_event(now + 2);
+    exchange.attempt_held(200);
+    exchange.attempt_released(now + 2);
     black_box(exchange.relay());
     exchange.usage_reported(Usage::default());
     exchange.attempt_complete();

@@ -168,12 +168,6 @@ impl Exchange {
         self.estimate.input_tokens = input_tokens;
     }
 
-    /// The ordered targets.
-    #[must_use]
-    pub fn decision(&self) -> Option<Decision> {
-        self.decision
-    }
-
     /// The router begins an attempt at `provider`; the one before it, if any, has failed.
     ///
     /// Returns which target it is, and whether it is the request's first attempt; `None` when the
@@ -208,22 +202,27 @@ impl Exchange {
         Some((target, done == 0))
     }
 
-    /// The provider sent its status. The first byte counts only with [`Exchange::first_event`] when
-    /// the answer is a stream that is still gated.
-    pub fn attempt_answered(&mut self, status: u16, gated: bool, now: Nanos) {
+    /// The provider sent its status, and the router has it.
+    pub fn attempt_answered(&mut self, status: u16, now: Nanos) {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.status = Some(status);
-            if !gated {
-                attempt.first_byte.get_or_insert(now);
-            }
+            attempt.first_byte.get_or_insert(now);
         }
         if let Some(verdict) = failure_of(status) {
             self.end_attempt(now, Some(verdict));
         }
     }
 
-    /// The first real event of a gated stream came.
-    pub fn first_event(&mut self, now: Nanos) {
+    /// The provider announced a success, which is held until it has shown that it is one.
+    pub fn attempt_held(&mut self, status: u16) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.status = Some(status);
+        }
+    }
+
+    /// What was held has been let go: the first real event of a stream came, or a JSON answer showed
+    /// no error.
+    pub fn attempt_released(&mut self, now: Nanos) {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.first_byte.get_or_insert(now);
         }
@@ -262,15 +261,17 @@ impl Exchange {
         self.attempts.is_empty()
     }
 
-    /// The router has a success for the client that an attempt has announced: relay it. `false` when
-    /// there is none, and [`Exchange::answer`] must judge.
+    /// The router has a success for the client that an attempt has announced and let go: relay it.
+    /// `false` when there is none, and [`Exchange::answer`] must judge.
     pub fn relay(&mut self) -> bool {
         let Some(attempt) = self.attempts.last() else {
             return false;
         };
         let failed = attempt.ended.is_some_and(|(_, v)| v.is_provider_fault());
         match attempt.status {
-            Some(status) if (200..400).contains(&status) && !failed => {
+            Some(status)
+                if (200..400).contains(&status) && attempt.first_byte.is_some() && !failed =>
+            {
                 self.client_status = status;
                 true
             }
@@ -282,11 +283,10 @@ impl Exchange {
     pub fn answer(&mut self, router_status: u16, now: Nanos) -> Answer {
         let relayed = self.attempts.last().and_then(|a| a.status);
         let from_provider = relayed == Some(router_status);
-        if from_provider && (200..400).contains(&router_status) {
-            self.client_status = router_status;
+        if from_provider && self.relay() {
             return Answer::Relay;
         }
-        if from_provider && failure_of(router_status).is_none() {
+        if from_provider && router_status >= 400 && failure_of(router_status).is_none() {
             self.end_attempt(now, Some(Verdict::ClientError));
             self.client_status = router_status;
             return Answer::ClientError;
@@ -317,12 +317,6 @@ impl Exchange {
     /// The gateway answers by itself, with success.
     pub fn answered_locally(&mut self, status: u16) {
         self.client_status = status;
-    }
-
-    /// The status that the client gets; 0 before it is known.
-    #[must_use]
-    pub fn client_status(&self) -> u16 {
-        self.client_status
     }
 
     /// The gateway refuses.

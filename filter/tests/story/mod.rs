@@ -260,6 +260,14 @@ impl Story {
         }
     }
 
+    /// The router gives up and answers by itself.
+    pub fn router_answers(&mut self, status: &str) {
+        host(|h| {
+            h.response_headers = headers(&[(":status", status)]);
+            h.response_body.clear();
+        });
+    }
+
     /// The router hands the answer's head to the gateway.
     pub fn relay(&mut self, gateway: u32) -> Action {
         unsafe { abi::proxy_on_response_headers(gateway, 2, false) }

@@ -49,7 +49,7 @@ fn a_plain_answer() {
     assert_eq!(exchange.attempt_began("a", MS), Some((TargetId(0), true)));
     assert_eq!(in_flight(&exchange), 1);
     assert_eq!(exchange.waiting(3 * MS), Some((TargetId(0), 2 * MS)));
-    exchange.attempt_answered(200, false, 5 * MS);
+    exchange.attempt_answered(200, 5 * MS);
     assert_eq!(exchange.answer(200, 5 * MS), Answer::Relay);
     exchange.usage_reported(Usage {
         input_tokens: 100,
@@ -71,16 +71,16 @@ fn a_plain_answer() {
 fn every_way_to_the_next_target() {
     let mut exchange = decided(true);
     exchange.attempt_began("a", 0);
-    exchange.attempt_answered(401, false, MS);
+    exchange.attempt_answered(401, MS);
     assert_eq!(
         exchange.attempt_began("b", 2 * MS),
         Some((TargetId(1), false))
     );
-    exchange.attempt_answered(200, true, 3 * MS);
+    exchange.attempt_held(200);
     exchange.gate_failed(4 * MS);
     exchange.attempt_began("c", 5 * MS);
-    exchange.attempt_answered(200, true, 6 * MS);
-    exchange.first_event(7 * MS);
+    exchange.attempt_held(200);
+    exchange.attempt_released(7 * MS);
     assert_eq!(exchange.answer(200, 7 * MS), Answer::Relay);
     exchange.output_estimated(3);
     exchange.attempt_complete();
@@ -134,7 +134,7 @@ fn the_last_failure_says_what_the_client_reads() {
     ] {
         let mut exchange = decided(false);
         exchange.attempt_began("a", 0);
-        exchange.attempt_answered(status, false, MS);
+        exchange.attempt_answered(status, MS);
         let Answer::Fail(reject) = exchange.answer(status, 2 * MS) else {
             panic!("{status} is a failure");
         };
@@ -156,7 +156,7 @@ fn the_last_failure_says_what_the_client_reads() {
 fn the_clients_own_error_is_not_the_providers_fault() {
     let mut exchange = decided(false);
     exchange.attempt_began("a", 0);
-    exchange.attempt_answered(400, false, MS);
+    exchange.attempt_answered(400, MS);
     assert_eq!(exchange.answer(400, MS), Answer::ClientError);
     let record = exchange.settle(End::Complete, 2 * MS).unwrap();
     assert_eq!(record.outcome, Outcome::ClientError);
@@ -167,8 +167,8 @@ fn the_clients_own_error_is_not_the_providers_fault() {
 fn a_broken_stream_is_cut() {
     let mut exchange = decided(true);
     exchange.attempt_began("a", 0);
-    exchange.attempt_answered(200, true, MS);
-    exchange.first_event(MS);
+    exchange.attempt_held(200);
+    exchange.attempt_released(MS);
     exchange.answer(200, MS);
     let record = exchange.settle(End::Broken, 2 * MS).unwrap();
     assert_eq!(record.outcome, Outcome::Cut);
@@ -189,8 +189,9 @@ proptest! {
             let name = ["a", "b", "c", "d", "zz"][provider];
             match event {
                 0 => drop(exchange.attempt_began(name, now)),
-                1 => exchange.attempt_answered(status, provider > 2, now),
-                2 => exchange.first_event(now),
+                1 if provider > 2 => exchange.attempt_held(status),
+                1 => exchange.attempt_answered(status, now),
+                2 => exchange.attempt_released(now),
                 3 => exchange.gate_failed(now),
                 4 => exchange.attempt_cut(now),
                 5 => exchange.attempt_complete(),
