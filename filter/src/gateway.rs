@@ -54,20 +54,19 @@ pub(crate) struct GatewayFilter {
 }
 
 impl GatewayFilter {
-    /// Everything that the head decides; `Ok(true)` when a body must be awaited.
-    fn on_head(&mut self, head: &Head, ended: bool) -> Result<bool, Reject> {
+    /// Everything that the head decides.
+    fn on_head(&mut self, head: &Head<'_>, ended: bool) -> Result<(), Reject> {
         let now = host::now();
-        let request = head.request();
-        let route = route(request.method, request.path);
+        let route = route(head.request.method, head.request.path);
         if matches!(route, Ok(Route::Health)) {
             self.answer_json(200, b"{\"status\":\"ok\"}");
-            return Ok(false);
+            return Ok(());
         }
         let policy =
             vm::with(|vm| vm.policy.clone()).ok_or_else(|| Reject::new(RejectCode::NotReady))?;
         if matches!(route, Ok(Route::Ready)) {
             self.answer_json(200, b"{\"status\":\"ready\"}");
-            return Ok(false);
+            return Ok(());
         }
         let endpoint = match route {
             Ok(Route::Call(endpoint)) => endpoint,
@@ -75,7 +74,7 @@ impl GatewayFilter {
             Ok(Route::Health | Route::Ready) | Err(_) => Endpoint::Other,
         };
         let live = self.begin(head, &policy, endpoint, now);
-        let admission = admit(&policy, &request)?;
+        let admission = admit(&policy, &head.request)?;
         live.borrow_mut().exchange.admitted(admission);
         self.take_limit(&policy, admission, now)?;
         let key = policy
@@ -88,43 +87,42 @@ impl GatewayFilter {
             )),
             Route::Call(_) => {
                 self.inspector = Some(RequestInspector::new());
-                Ok(true)
+                Ok(())
             }
             Route::ListModels => {
                 self.list_models(&policy, key);
-                Ok(false)
+                Ok(())
             }
-            Route::ShowModel(id) => self.show_model(&policy, key, id).map(|()| false),
-            Route::Health | Route::Ready => Ok(false),
+            Route::ShowModel(id) => self.show_model(&policy, key, id),
+            Route::Health | Route::Ready => Ok(()),
         }
     }
 
     /// Registers the request under an id that no other request in flight has.
     fn begin(
         &mut self,
-        head: &Head,
+        head: &Head<'_>,
         policy: &Rc<Policy>,
         endpoint: Endpoint,
         now: Nanos,
     ) -> Shared {
-        let given = head.request_id().unwrap_or_default();
-        let mut id = given.to_owned();
+        let mut id = head.id.to_owned();
         let live = loop {
             let exchange = Exchange::new(Rc::clone(policy), id.clone(), endpoint, now);
             let live = Rc::new(RefCell::new(Live {
                 exchange,
                 facts: None,
                 decided: now,
-                path: head.path().to_owned(),
-                has_content_length: head.request().content_length.is_some(),
+                path: head.path.to_owned(),
+                has_content_length: head.request.content_length.is_some(),
             }));
             if !id.is_empty() && vm::with(|vm| vm.register(&id, &live)) {
                 break live;
             }
             // Envoy gave none, or a client chose one that is taken: make one that is not.
-            id = format!("{given}-{:016x}", vm::with(vm::Vm::draw));
+            id = format!("{}-{:016x}", head.id, vm::with(vm::Vm::draw));
         };
-        if id != given {
+        if id != head.id {
             host::set_request_header("x-request-id", &id);
         }
         self.live = Some(Rc::clone(&live));
@@ -313,13 +311,14 @@ impl Context for GatewayFilter {}
 
 impl HttpContext for GatewayFilter {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let head = Head::new(host::request_headers());
-        for name in head.internal() {
+        let wire = host::request_headers();
+        let head = Head::read(&wire);
+        for name in &head.internal {
             host::remove_request_header(name);
         }
         match self.on_head(&head, end_of_stream) {
             // Nothing is sent on before the body has been read and the targets are known.
-            Ok(_) => Action::Pause,
+            Ok(()) => Action::Pause,
             Err(reject) => self.refuse(&reject),
         }
     }

@@ -4,55 +4,43 @@ use ark_gateway_core::admit::RequestHead;
 
 use crate::raw::pairs;
 
-/// The header map as the host gave it.
-pub(crate) struct Head {
-    wire: Vec<u8>,
+/// What matters of a request's head, borrowed from the map in wire form. A value that is not UTF-8
+/// counts as absent.
+#[derive(Default)]
+pub(crate) struct Head<'a> {
+    /// What core decides on.
+    pub(crate) request: RequestHead<'a>,
+    /// `:path` with its query.
+    pub(crate) path: &'a str,
+    /// Envoy's id of the request; empty when it gave none.
+    pub(crate) id: &'a str,
+    /// Headers that only Ark and Envoy may set, or that are for us alone.
+    pub(crate) internal: Vec<&'a str>,
 }
 
-impl Head {
-    pub(crate) fn new(wire: Vec<u8>) -> Self {
-        Self { wire }
-    }
-
-    /// What core decides on. A value that is not UTF-8 counts as absent.
-    pub(crate) fn request(&self) -> RequestHead<'_> {
-        let mut head = RequestHead::default();
-        for (name, value) in pairs(&self.wire) {
+impl<'a> Head<'a> {
+    pub(crate) fn read(wire: &'a [u8]) -> Self {
+        let mut head = Self::default();
+        let request = &mut head.request;
+        for (name, value) in pairs(wire) {
             let text = || std::str::from_utf8(value).ok();
             match name {
-                b":method" => head.method = text().unwrap_or_default(),
-                b":path" => head.path = text().map_or("", without_query),
-                b"authorization" => head.authorization = text(),
-                b"x-api-key" => head.api_key = text(),
-                b"x-ark-priority" => head.priority = text(),
-                b"x-ark-provider" => head.provider = text(),
-                b"content-length" => head.content_length = text().and_then(|v| v.parse().ok()),
+                b":method" => request.method = text().unwrap_or_default(),
+                b":path" => head.path = text().unwrap_or_default(),
+                b"authorization" => request.authorization = text(),
+                b"x-api-key" => request.api_key = text(),
+                b"x-ark-priority" => request.priority = text(),
+                b"x-ark-provider" => request.provider = text(),
+                b"content-length" => request.content_length = text().and_then(|v| v.parse().ok()),
+                b"x-request-id" => head.id = text().unwrap_or_default(),
                 _ => {}
             }
+            if name.starts_with(b"x-ark-") || name.starts_with(b"x-envoy-") {
+                head.internal.extend(std::str::from_utf8(name));
+            }
         }
+        request.path = without_query(head.path);
         head
-    }
-
-    /// `:path` with its query.
-    pub(crate) fn path(&self) -> &str {
-        self.find(b":path").unwrap_or_default()
-    }
-
-    /// Envoy's id of the request.
-    pub(crate) fn request_id(&self) -> Option<&str> {
-        self.find(b"x-request-id")
-    }
-
-    fn find(&self, wanted: &[u8]) -> Option<&str> {
-        let (_, value) = pairs(&self.wire).find(|(name, _)| *name == wanted)?;
-        std::str::from_utf8(value).ok()
-    }
-
-    /// Headers that only Ark and Envoy may set, or that are for us alone.
-    pub(crate) fn internal(&self) -> impl Iterator<Item = &str> {
-        pairs(&self.wire)
-            .filter(|(n, _)| n.starts_with(b"x-ark-") || n.starts_with(b"x-envoy-"))
-            .filter_map(|(name, _)| std::str::from_utf8(name).ok())
     }
 }
 

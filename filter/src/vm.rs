@@ -1,6 +1,7 @@
 //! What one VM, that is one Envoy worker, holds: shared by both roles, bounded, gone after a trap.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
@@ -108,11 +109,13 @@ impl Vm {
 
     /// Registers a request in flight. `false` when its id is taken: two requests must never share.
     pub(crate) fn register(&mut self, id: &str, live: &Shared) -> bool {
-        if self.live.contains_key(id) {
-            return false;
+        match self.live.entry(id.to_owned()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(free) => {
+                free.insert(Rc::clone(live));
+                true
+            }
         }
-        self.live.insert(id.to_owned(), Rc::clone(live));
-        true
     }
 
     /// The request in flight with this id.
