@@ -38,8 +38,9 @@ pub(crate) enum Command {
     Keys(KeysCommand),
 }
 
+/// What every way to configure Envoy needs to know.
 #[derive(Debug, Args)]
-pub(crate) struct Serve {
+pub(crate) struct Deployment {
     /// The configuration
     #[arg(
         long,
@@ -47,7 +48,24 @@ pub(crate) struct Serve {
         env = "ARK_CONFIG",
         default_value = "ark.yaml"
     )]
-    config: PathBuf,
+    pub(crate) config: PathBuf,
+    /// ark_filter.wasm, as Envoy sees it
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "ARK_FILTER",
+        default_value = "/opt/ark/ark_filter.wasm"
+    )]
+    pub(crate) filter: String,
+    /// Where Envoy listens for clients, instead of gateway.listen of the configuration
+    #[arg(long, value_name = "IP:PORT", env = "ARK_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    deployment: Deployment,
     /// The Unix socket on which Envoy and the filter ask; the same path as in Envoy's bootstrap
     #[arg(
         long,
@@ -75,17 +93,6 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:9901"
     )]
     envoy_admin: String,
-    /// ark_filter.wasm, as Envoy sees it
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "ARK_FILTER",
-        default_value = "/opt/ark/ark_filter.wasm"
-    )]
-    filter: String,
-    /// Where Envoy listens for clients, instead of gateway.listen of the configuration
-    #[arg(long, value_name = "IP:PORT", env = "ARK_LISTEN")]
-    listen: Option<SocketAddr>,
     /// How to write the log, which goes to standard error
     #[arg(long, env = "ARK_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
@@ -94,13 +101,13 @@ pub(crate) struct Serve {
 impl From<Serve> for Options {
     fn from(args: Serve) -> Self {
         Self {
-            config: args.config,
+            config: args.deployment.config,
             socket: args.socket,
             admin: args.admin,
             admin_allow_remote: args.admin_allow_remote,
             envoy_admin: args.envoy_admin,
-            filter: args.filter,
-            listen: args.listen,
+            filter: args.deployment.filter,
+            listen: args.deployment.listen,
         }
     }
 }
@@ -124,25 +131,8 @@ pub(crate) enum RenderCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct RenderEnvoy {
-    /// The configuration
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "ARK_CONFIG",
-        default_value = "ark.yaml"
-    )]
-    pub(crate) config: PathBuf,
-    /// ark_filter.wasm, as Envoy sees it
-    #[arg(
-        long,
-        value_name = "PATH",
-        env = "ARK_FILTER",
-        default_value = "/opt/ark/ark_filter.wasm"
-    )]
-    pub(crate) filter: String,
-    /// Where Envoy listens for clients, instead of gateway.listen of the configuration
-    #[arg(long, value_name = "IP:PORT", env = "ARK_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) deployment: Deployment,
     /// A sidecar's socket, for live scores and metrics on top of the static configuration
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,

@@ -101,10 +101,10 @@ fn check(file: &Path) -> Result<(), String> {
 }
 
 fn render(args: &RenderEnvoy) -> Result<(), String> {
-    let config = config::load(&args.config).map_err(|error| error.to_string())?;
-    let listen = args.listen.unwrap_or(config.gateway.listen);
+    let config = config::load(&args.deployment.config).map_err(|error| error.to_string())?;
+    let listen = args.deployment.listen.unwrap_or(config.gateway.listen);
     let place = Place {
-        filter: args.filter.clone(),
+        filter: args.deployment.filter.clone(),
         listen: listen.to_string(),
         socket: args
             .socket
