@@ -57,7 +57,7 @@ impl GateError {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Empty => ErrorClass::Server,
-            Self::Reported(error) => error.class(),
+            Self::Reported(error) => error.class,
         }
     }
 }

@@ -6,9 +6,11 @@
 
 pub mod answer;
 mod bytes;
+pub mod chat;
 pub mod error_body;
 pub mod gate;
 pub mod json_scan;
+pub mod loss;
 pub mod path;
 pub mod provider_error;
 pub mod relay;

@@ -16,24 +16,73 @@ const MESSAGE_LIMIT_BYTES: usize = 2048;
 const WORD_LIMIT_BYTES: usize = 128;
 const GENERIC: &str = "The provider refused the request without a readable reason.";
 
-/// What a provider's error means for the attempt.
+/// What a provider's error means, whatever the dialect it came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     /// A limit or quota of our account.
     RateLimited,
     /// The provider has no capacity now.
     Overloaded,
-    /// Our own credential is bad.
+    /// Our own credential is bad, or may not do this.
     Auth,
-    /// The client's own fault: another provider would say the same.
-    Client,
+    /// The provider does not know the model, or the file, that was named.
+    NotFound,
+    /// The conversation is longer than the model's context.
+    ContextLength,
+    /// The provider's content policy refuses the prompt.
+    ContentPolicy,
+    /// The request is not what the provider takes.
+    InvalidRequest,
     /// Anything else.
     Server,
+}
+
+impl ErrorClass {
+    /// Whether the request itself is to blame: another provider of the same model would say the
+    /// same, or nearly.
+    #[must_use]
+    pub fn is_clients_fault(self) -> bool {
+        match self {
+            Self::NotFound | Self::ContextLength | Self::ContentPolicy | Self::InvalidRequest => {
+                true
+            }
+            Self::RateLimited | Self::Overloaded | Self::Auth | Self::Server => false,
+        }
+    }
+
+    /// What a status alone says; `None` for a success.
+    #[must_use]
+    pub fn of_status(status: u16) -> Option<Self> {
+        Some(match status {
+            0..=399 => return None,
+            401 | 403 => Self::Auth,
+            404 => Self::NotFound,
+            429 => Self::RateLimited,
+            503 | 529 => Self::Overloaded,
+            400..=499 => Self::InvalidRequest,
+            _ => Self::Server,
+        })
+    }
+
+    /// The status that stands for it where the provider had none of its own.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::RateLimited => 429,
+            Self::Overloaded => 529,
+            Self::Auth => 401,
+            Self::NotFound => 404,
+            Self::ContextLength | Self::ContentPolicy | Self::InvalidRequest => 400,
+            Self::Server => 500,
+        }
+    }
 }
 
 /// An error in OpenAI's terms: bounded, and without what looks like a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderError {
+    /// What it means.
+    pub class: ErrorClass,
     /// For people.
     pub message: String,
     /// OpenAI's `type`.
@@ -42,9 +91,35 @@ pub struct ProviderError {
     pub param: Option<String>,
     /// For programs.
     pub code: Option<String>,
+    /// How long to wait before trying again, in milliseconds, where the body says so.
+    pub retry_after_ms: Option<u64>,
 }
 
 impl ProviderError {
+    /// An error whose meaning another dialect's reader has found out. The message is bounded and
+    /// cleaned of what looks like a credential.
+    #[must_use]
+    pub fn new(class: ErrorClass, message: &str) -> Self {
+        let message = Value::String(message.to_owned());
+        Self {
+            class,
+            message: text(&message, MESSAGE_LIMIT_BYTES).unwrap_or_else(|| GENERIC.to_owned()),
+            kind: None,
+            param: None,
+            code: None,
+            retry_after_ms: None,
+        }
+    }
+
+    /// The stream broke off before the provider said that it was whole.
+    #[must_use]
+    pub fn truncated() -> Self {
+        Self::new(
+            ErrorClass::Server,
+            "The provider's answer broke off before its end.",
+        )
+    }
+
     /// Reads an error body; a generic message stands in for what cannot be read.
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
@@ -84,11 +159,20 @@ impl ProviderError {
     }
 
     fn from_parts(message: &Value, kind: &Value, param: &Value, code: &Value) -> Self {
+        let kind = text(kind, WORD_LIMIT_BYTES);
+        let code = text(code, WORD_LIMIT_BYTES);
+        // By its code, else by its type.
+        let class = [&code, &kind]
+            .into_iter()
+            .flatten()
+            .find_map(|word| classify(&word.to_ascii_lowercase()));
         Self {
+            class: class.unwrap_or(ErrorClass::Server),
             message: text(message, MESSAGE_LIMIT_BYTES).unwrap_or_else(|| GENERIC.to_owned()),
-            kind: text(kind, WORD_LIMIT_BYTES),
+            kind,
             param: text(param, WORD_LIMIT_BYTES),
-            code: text(code, WORD_LIMIT_BYTES),
+            code,
+            retry_after_ms: None,
         }
     }
 
@@ -102,20 +186,10 @@ impl ProviderError {
             code: self.code.as_deref(),
         })
     }
-
-    /// What it means, by its code, else by its type.
-    #[must_use]
-    pub fn class(&self) -> ErrorClass {
-        [&self.code, &self.kind]
-            .into_iter()
-            .flatten()
-            .find_map(|word| classify(&word.to_ascii_lowercase()))
-            .unwrap_or(ErrorClass::Server)
-    }
 }
 
 /// Words of codes and types, the more telling ones first.
-const WORDS: [(ErrorClass, &[&str]); 5] = [
+const WORDS: [(ErrorClass, &[&str]); 8] = [
     (
         ErrorClass::RateLimited,
         &[
@@ -146,20 +220,26 @@ const WORDS: [(ErrorClass, &[&str]); 5] = [
         &["500", "502", "504", "server_error", "internal", "timeout"],
     ),
     (
-        ErrorClass::Client,
+        ErrorClass::ContextLength,
+        &["context_length", "string_above_max_length"],
+    ),
+    (
+        ErrorClass::ContentPolicy,
+        &["content_filter", "content_policy", "responsible_ai"],
+    ),
+    (
+        ErrorClass::NotFound,
+        &["404", "not_found", "notfound", "does_not_exist"],
+    ),
+    (
+        ErrorClass::InvalidRequest,
         &[
             "400",
-            "404",
             "413",
             "422",
             "invalid",
             "badrequest",
             "bad_request",
-            "context_length",
-            "content_filter",
-            "content_policy",
-            "not_found",
-            "notfound",
             "unsupported",
         ],
     ),

@@ -1,4 +1,5 @@
-//! What an answer says it used.
+//! What an answer says it used, by the inclusive convention of OpenTelemetry's GenAI semantics: cached
+//! tokens are part of the input, reasoning tokens part of the output.
 
 use serde_json::Value;
 
@@ -11,8 +12,14 @@ pub struct Usage {
     pub output_tokens: u64,
     /// Of the prompt tokens, those read from the provider's prompt cache.
     pub cached_tokens: u64,
+    /// Of the prompt tokens, those written to the provider's prompt cache.
+    pub cache_creation_tokens: u64,
     /// Of the completion tokens, those of hidden reasoning.
     pub reasoning_tokens: u64,
+    /// Of the prompt tokens, those of sound.
+    pub input_audio_tokens: u64,
+    /// Of the completion tokens, those of sound.
+    pub output_audio_tokens: u64,
 }
 
 impl Usage {
@@ -39,7 +46,10 @@ impl Usage {
             input_tokens: input.unwrap_or_default(),
             output_tokens: output.unwrap_or_default(),
             cached_tokens: detail(input_details, "cached_tokens"),
+            cache_creation_tokens: 0,
             reasoning_tokens: detail(output_details, "reasoning_tokens"),
+            input_audio_tokens: detail(input_details, "audio_tokens"),
+            output_audio_tokens: detail(output_details, "audio_tokens"),
         })
     }
 }
@@ -57,6 +67,7 @@ mod tests {
                     output_tokens,
                     cached_tokens,
                     reasoning_tokens,
+                    ..
                 } = u;
                 [input_tokens, output_tokens, cached_tokens, reasoning_tokens]
             })

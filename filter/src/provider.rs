@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ark_dialect::answer::AnswerInspector;
 use ark_dialect::gate::{FirstEvent, GateError, GateVerdict};
 use ark_dialect::path::{Endpoint as WireEndpoint, Layout, upstream_path};
-use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ErrorClass, ProviderError};
+use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ProviderError};
 use ark_dialect::relay::{RelayOut, StreamRelay};
 use ark_dialect::rewrite::{Edits, Plan, plan};
 use ark_dialect::usage::Usage as WireUsage;
@@ -170,7 +170,7 @@ impl ProviderFilter {
     /// been, any other makes the router try the next target.
     fn on_gate_error(&mut self, error: &GateError, size: usize) {
         match error {
-            GateError::Reported(error) if error.class() == ErrorClass::Client => {
+            GateError::Reported(error) if error.class.is_clients_fault() => {
                 self.with_exchange(|e| e.attempt_answered(400, host::now()));
                 host::set_response_header(":status", "400");
                 host::set_response_header("content-type", "application/json");

@@ -26,7 +26,7 @@ fn class(stream: &str) -> Option<ErrorClass> {
 
 #[test]
 fn the_first_event_decides() {
-    use ErrorClass::{Auth, Client, Overloaded, RateLimited, Server};
+    use ErrorClass::{Auth, InvalidRequest, Overloaded, RateLimited, Server};
     let chunk = r#"{"id":"x","choices":[{"delta":{"content":"\"error\": 1"}}]}"#;
     for (stream, expected) in [
         (format!("data: {chunk}\n\n"), None),
@@ -42,12 +42,12 @@ fn the_first_event_decides() {
         ),
         (
             "data: {\"error\":{\"type\":\"invalid_request_error\",\"code\":null}}\n\n".into(),
-            Some(Client),
+            Some(InvalidRequest),
         ),
         ("data: {\"error\":\"oops\"}\n\n".into(), Some(Server)),
         ("event: error\ndata: what?\n\n".into(), Some(Server)),
         ("event: error\ndata: {\"message\":\"m\",\"code\":503}\n\n".into(), Some(Overloaded)),
-        ("data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n".into(), Some(Client)),
+        ("data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n".into(), Some(InvalidRequest)),
         ("{\n \"error\": {\"code\": \"server_error\"}\n}\n".into(), Some(Server)),
         ("{\"choices\": []}".into(), None),
         ("data: [DONE]\n\n".into(), Some(Server)),

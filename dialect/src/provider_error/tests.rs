@@ -4,7 +4,7 @@ use super::*;
 fn openai_errors_go_through_in_their_form() {
     let body = br#"{ "error": {"message":"The model `x` does not exist.","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#;
     let error = ProviderError::read(body);
-    assert_eq!(error.class(), ErrorClass::Client);
+    assert_eq!(error.class, ErrorClass::NotFound);
     assert_eq!(
         String::from_utf8(error.body()).unwrap(),
         r#"{"error":{"message":"The model `x` does not exist.","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#
