@@ -327,11 +327,15 @@ fn path_of(provider: &ProviderSpec, model: &str, live: &Live) -> Option<String> 
         Endpoint::Models | Endpoint::Other => return None,
     };
     let layout = match provider.kind {
-        ProviderKind::Openai => Layout::Openai,
+        ProviderKind::Openai | ProviderKind::OpenaiCompatible => Layout::Openai,
         ProviderKind::AzureOpenai => Layout::AzureOpenai {
             deployment: model,
             api_version: provider.api_version.as_deref().unwrap_or_default(),
         },
+        ProviderKind::Anthropic
+        | ProviderKind::Gemini
+        | ProviderKind::Vertex
+        | ProviderKind::Bedrock => return None,
     };
     Some(upstream_path(&provider.base_path, endpoint, layout))
 }

@@ -5,6 +5,7 @@
 //! same commands, in Envoy's Wasm VM as on the host. See ARCHITECTURE.md.
 
 pub mod admit;
+pub mod capability;
 pub mod decide;
 pub mod exchange;
 pub mod limit;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Capabilities;
 use crate::money::Price;
 use crate::priority::{Priority, PrioritySpec};
 
@@ -71,8 +72,42 @@ pub struct GatewaySpec {
 pub enum ProviderKind {
     /// OpenAI's API, and servers that speak it: `{base_path}/chat/completions`.
     Openai,
-    /// Azure OpenAI: `{base_path}/openai/deployments/{deployment}/chat/completions?api-version=…`.
+    /// Azure OpenAI: `{base_path}/openai/deployments/{deployment}/chat/completions?api-version=…`, or
+    /// `{base_path}/openai/v1/chat/completions` when the API version is `v1`.
     AzureOpenai,
+    /// A server that speaks OpenAI's chat API with quirks of its own, see [`ProviderSpec::vendor`].
+    OpenaiCompatible,
+    /// Anthropic's Messages API.
+    Anthropic,
+    /// Google's Gemini API.
+    Gemini,
+    /// Gemini models in Vertex AI: the same, with an OAuth token.
+    Vertex,
+    /// Amazon Bedrock's Converse API.
+    Bedrock,
+}
+
+/// What to do when a translation to a target's dialect would lose something that the client said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLoss {
+    /// Such a target is not used; without another the client gets a 400 that names the field. Hints,
+    /// on which no answer depends, may still be lost, with a warning.
+    Reject,
+    /// The request goes, and the answer says what was lost.
+    #[default]
+    Warn,
+    /// The request goes; the loss is counted.
+    Allow,
+}
+
+/// Which refusals by one target are tried at the next, though the request itself is to blame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FailOverOn {
+    /// The prompt is too long for the target's context.
+    pub context_length: bool,
+    /// The target's content policy refused the prompt.
+    pub content_policy: bool,
 }
 
 /// Where a provider stands in price and trust.
@@ -102,8 +137,11 @@ pub struct ProviderSpec {
     pub authority: String,
     /// The path before the API's own, without a trailing slash: `/v1`, or empty.
     pub base_path: String,
-    /// Azure's `api-version` query parameter.
+    /// Azure's `api-version` query parameter; `v1` for the newer paths without one. For Anthropic, the
+    /// `anthropic-version` header.
     pub api_version: Option<String>,
+    /// The row of `dialect::vendor`'s table that says how an OpenAI-compatible server differs.
+    pub vendor: Option<String>,
     /// Its tier.
     pub tier: Tier,
     /// Number of certifications it holds; the compliance term prefers more.
@@ -121,6 +159,10 @@ pub struct TargetSpec {
     pub model: String,
     /// What it charges; `None` when the operator has not said.
     pub price: Option<Price>,
+    /// What it can do.
+    pub capabilities: Capabilities,
+    /// Output tokens to allow when the client set no bound and the provider demands one.
+    pub default_max_tokens: u32,
 }
 
 /// A model that clients ask for by name.
@@ -136,6 +178,10 @@ pub struct ModelSpec {
     pub first_byte_timeout_ms: u32,
     /// Longest duration of the whole exchange, all attempts and the stream included.
     pub total_timeout_ms: u32,
+    /// What to do when a translation would lose something.
+    pub on_loss: OnLoss,
+    /// Which refusals by one target are tried at the next.
+    pub fail_over_on: FailOverOn,
 }
 
 /// Which models a key may use.

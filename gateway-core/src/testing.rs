@@ -1,10 +1,12 @@
 //! A small snapshot for tests: four providers, two models, two keys.
 
+use crate::capability::Capabilities;
 use crate::money::{MicroUsdPerMillion, Price};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
 use crate::snapshot::{
-    GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderKind, ProviderSpec,
-    RequestLimit, Snapshot, SnapshotVersion, TargetId, TargetSpec, Tier,
+    FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, ProviderId,
+    ProviderKind, ProviderSpec, RequestLimit, Snapshot, SnapshotVersion, TargetId, TargetSpec,
+    Tier,
 };
 
 /// The secret of the first key.
@@ -20,12 +22,16 @@ pub(crate) fn demo() -> Snapshot {
             provider: ProviderId(i),
             model: format!("big-at-{i}"),
             price: Some(price(percent)),
+            capabilities: Capabilities::ALL,
+            default_max_tokens: 4096,
         })
         .collect();
     targets.push(TargetSpec {
         provider: ProviderId(0),
         model: "small".into(),
         price: Some(price(10)),
+        capabilities: Capabilities::ALL,
+        default_max_tokens: 4096,
     });
     Snapshot {
         version: SnapshotVersion("0123456789ab".into()),
@@ -91,6 +97,7 @@ fn provider(name: &str) -> ProviderSpec {
         authority: format!("{name}.test"),
         base_path: "/v1".into(),
         api_version: None,
+        vendor: None,
         tier: Tier::Official,
         certifications: 1,
         max_in_flight: 100,
@@ -104,6 +111,8 @@ fn model(name: &str, targets: &[u16]) -> ModelSpec {
         reference_price: Some(price(100)),
         first_byte_timeout_ms: 1_000,
         total_timeout_ms: 60_000,
+        on_loss: OnLoss::Warn,
+        fail_over_on: FailOverOn::default(),
     }
 }
 

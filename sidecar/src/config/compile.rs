@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::money::{MicroUsdPerMillion, Price};
 use ark_gateway_core::snapshot::{
-    GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot,
-    SnapshotVersion, TargetId, TargetSpec,
+    FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, ProviderId,
+    ProviderSpec, Snapshot, SnapshotVersion, TargetId, TargetSpec,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -55,6 +56,7 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         authority: provider.endpoint.authority(),
         base_path: provider.endpoint.base_path.clone(),
         api_version: provider.api_version.clone(),
+        vendor: None,
         tier: provider.tier,
         certifications: u8::try_from(provider.certifications.len()).unwrap_or(u8::MAX),
         max_in_flight: provider.limits.max_in_flight,
@@ -86,6 +88,8 @@ fn compile_model(
             provider: ProviderId(id(index)),
             model: target.model.clone(),
             price,
+            capabilities: Capabilities::ALL,
+            default_max_tokens: 4096,
         });
     }
     ModelSpec {
@@ -94,6 +98,8 @@ fn compile_model(
         reference_price: reference,
         first_byte_timeout_ms: model.timeouts.first_byte_ms,
         total_timeout_ms: model.timeouts.total_ms,
+        on_loss: OnLoss::default(),
+        fail_over_on: FailOverOn::default(),
     }
 }
 

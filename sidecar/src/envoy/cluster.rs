@@ -120,7 +120,10 @@ fn credential_injector(provider: &ProviderConfig, mode: Mode<'_>) -> Value {
     let type_url =
         "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic";
     let credential = match provider.kind {
-        ProviderKind::Openai => json!({
+        ProviderKind::Openai
+        | ProviderKind::OpenaiCompatible
+        | ProviderKind::Vertex
+        | ProviderKind::Bedrock => json!({
             "@type": type_url,
             "credential": reference,
             "header": "authorization",
@@ -130,6 +133,16 @@ fn credential_injector(provider: &ProviderConfig, mode: Mode<'_>) -> Value {
             "@type": type_url,
             "credential": reference,
             "header": "api-key",
+        }),
+        ProviderKind::Anthropic => json!({
+            "@type": type_url,
+            "credential": reference,
+            "header": "x-api-key",
+        }),
+        ProviderKind::Gemini => json!({
+            "@type": type_url,
+            "credential": reference,
+            "header": "x-goog-api-key",
         }),
     };
     json!({
