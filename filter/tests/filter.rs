@@ -76,7 +76,7 @@ fn the_body_is_rewritten_for_each_provider_from_the_original() {
         assert_eq!(story.sent("authorization"), None);
         assert_eq!(
             story.sent(":path").as_deref(),
-            Some("/openai/deployments/big-b/chat/completions?api-version=v1")
+            Some("/openai/deployments/big-b/chat/completions?api-version=2024-10-21")
         );
         assert_eq!(
             story.body_sent(second)["model"],

@@ -141,6 +141,7 @@ pub struct ProviderSpec {
     /// `anthropic-version` header.
     pub api_version: Option<String>,
     /// The row of `dialect::vendor`'s table that says how an OpenAI-compatible server differs.
+    #[serde(default)]
     pub vendor: Option<String>,
     /// Its tier.
     pub tier: Tier,
@@ -160,9 +161,18 @@ pub struct TargetSpec {
     /// What it charges; `None` when the operator has not said.
     pub price: Option<Price>,
     /// What it can do.
+    #[serde(default)]
     pub capabilities: Capabilities,
     /// Output tokens to allow when the client set no bound and the provider demands one.
+    #[serde(default = "default_max_tokens")]
     pub default_max_tokens: u32,
+}
+
+/// [`TargetSpec::default_max_tokens`] where the operator has not said.
+pub const DEFAULT_MAX_TOKENS: u32 = 4096;
+
+fn default_max_tokens() -> u32 {
+    DEFAULT_MAX_TOKENS
 }
 
 /// A model that clients ask for by name.
@@ -179,8 +189,10 @@ pub struct ModelSpec {
     /// Longest duration of the whole exchange, all attempts and the stream included.
     pub total_timeout_ms: u32,
     /// What to do when a translation would lose something.
+    #[serde(default)]
     pub on_loss: OnLoss,
     /// Which refusals by one target are tried at the next.
+    #[serde(default)]
     pub fail_over_on: FailOverOn,
 }
 

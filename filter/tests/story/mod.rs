@@ -32,7 +32,7 @@ pub fn snapshot(version: &str) -> Value {
     let provider = |name: &str, kind: &str| {
         json!({"name": name, "kind": kind, "authority": format!("{name}.test"),
             "base_path": if kind == "openai" { "/v1" } else { "" },
-            "api_version": "v1", "tier": "official", "certifications": 0, "max_in_flight": 10})
+            "api_version": "2024-10-21", "tier": "official", "certifications": 0, "max_in_flight": 10})
     };
     let key = |id: &str, sha256: &str, limit: Value| {
         json!({"id": id, "tenant": "t", "sha256": sha256, "models": "all", "priority": "standard",

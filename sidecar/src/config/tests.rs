@@ -82,8 +82,8 @@ fn the_document() {
         "version: 1",
         "version: 1\nprovider: []\ngatewy: {}",
         &[
-            "gatewy: is not a known field; did you mean gateway?",
             "provider: is not a known field; did you mean providers?",
+            "gatewy: is not a known field; did you mean gateway?",
         ],
     );
     check(
