@@ -1,6 +1,8 @@
 //! A JSON answer, read as it passes by.
 
+use crate::anthropic;
 use crate::json_scan::{Keys, Kind, ObjectScanner, Wanted};
+use crate::translate::Client;
 use crate::usage::Usage;
 
 const USAGE: usize = 0;
@@ -31,7 +33,10 @@ pub struct AnswerFacts {
 
 /// Reads an answer chunk by chunk without holding it: an embeddings answer is megabytes.
 #[derive(Debug)]
-pub struct AnswerInspector(ObjectScanner<2>);
+pub struct AnswerInspector {
+    scanner: ObjectScanner<2>,
+    read_usage: fn(&[u8]) -> Option<Usage>,
+}
 
 impl Default for AnswerInspector {
     fn default() -> Self {
@@ -43,18 +48,32 @@ impl AnswerInspector {
     /// An inspector at the start of an answer.
     #[must_use]
     pub fn new() -> Self {
-        Self(ObjectScanner::new(&WANTED, Keys::Decoded))
+        Self::of(Client::Chat)
+    }
+
+    /// An inspector at the start of an answer in this client's own dialect.
+    #[must_use]
+    pub fn of(client: Client) -> Self {
+        Self {
+            scanner: ObjectScanner::new(&WANTED, Keys::Decoded),
+            read_usage: match client {
+                Client::Messages | Client::CountTokens => anthropic::read_usage,
+                Client::Chat | Client::Completions | Client::Embeddings | Client::Responses => {
+                    Usage::read
+                }
+            },
+        }
     }
 
     /// Reads the next bytes.
     pub fn push(&mut self, chunk: &[u8]) {
-        self.0.push(chunk);
+        self.scanner.push(chunk);
     }
 
     /// Whether a top-level `error` that is not null has been seen so far.
     #[must_use]
     pub fn error(&self) -> bool {
-        self.0
+        self.scanner
             .member(ERROR)
             .is_some_and(|member| member.kind != Kind::Null)
     }
@@ -62,10 +81,10 @@ impl AnswerInspector {
     /// Ends the answer.
     #[must_use]
     pub fn finish(self) -> AnswerFacts {
-        let complete = self.0.complete();
-        let usage = self.0.member(USAGE).and_then(|member| member.whole());
+        let complete = self.scanner.complete();
+        let usage = self.scanner.member(USAGE).and_then(|member| member.whole());
         AnswerFacts {
-            usage: usage.filter(|_| complete).and_then(Usage::read),
+            usage: usage.filter(|_| complete).and_then(self.read_usage),
             error: self.error(),
             complete,
         }

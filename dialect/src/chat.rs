@@ -30,6 +30,9 @@ pub struct ChatRequest {
     pub tool_choice: Option<ToolChoice>,
     /// Whether several tools may be called at once.
     pub parallel_tool_calls: Option<bool>,
+    /// Whether the client offered its tools as OpenAI's deprecated `functions`, and so wants a call as
+    /// `function_call`.
+    pub legacy_functions: bool,
     /// The form that the answer must have.
     pub format: Format,
     /// Bound on output tokens, reasoning included.
@@ -73,9 +76,52 @@ pub struct ChatRequest {
     pub metadata: Option<Map<String, Value>>,
     /// OpenAI's `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
-    /// Top-level members that no other dialect has a place for, by name, sorted: each is a loss
-    /// when another dialect is written.
+    /// What no other dialect has a place for, sorted: top-level members by name, and within known ones
+    /// `tools.TYPE`, `tool_choice.TYPE`, `messages.MEMBER`, `stream_options.MEMBER`. Each is a loss when
+    /// another dialect is written, see [`crate::loss::Field::of_unknown`].
     pub unknown: Vec<String>,
+}
+
+/// What a conversation holds beyond text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// Images, those in tool results included.
+    pub images: bool,
+    /// Documents.
+    pub files: bool,
+    /// Sound.
+    pub audio: bool,
+}
+
+impl ChatRequest {
+    /// What the conversation holds beyond text.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        let mut content = Content::default();
+        for turn in &self.turns {
+            content.note(&turn.parts);
+        }
+        content
+    }
+}
+
+impl Content {
+    fn note(&mut self, parts: &[Part]) {
+        for part in parts {
+            match part {
+                Part::Image { .. } => self.images = true,
+                Part::File { .. } => self.files = true,
+                Part::Audio { .. } => self.audio = true,
+                Part::ToolResult { parts, .. } => self.note(parts),
+                Part::Text { .. }
+                | Part::ToolCall { .. }
+                | Part::Reasoning { .. }
+                | Part::RedactedReasoning { .. }
+                | Part::Refusal { .. }
+                | Part::Foreign { .. } => {}
+            }
+        }
+    }
 }
 
 /// A function that the model may call.

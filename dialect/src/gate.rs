@@ -23,13 +23,30 @@ const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
     }
 }
 
-static WANTED: [Wanted; 5] = [
+const ERROR: usize = 0;
+const OBJECT: usize = 1;
+const TYPE: usize = 2;
+const MESSAGE: usize = 3;
+const CODE: usize = 4;
+const BASE_RESP: usize = 5;
+const CHOICES: usize = 6;
+static WANTED: [Wanted; 7] = [
     wanted("error", CAPTURE_BYTES),
     wanted("object", 16),
     wanted("type", 128),
     wanted("message", CAPTURE_BYTES),
     wanted("code", 128),
+    wanted("base_resp", 1024),
+    wanted("choices", 0),
 ];
+
+/// The error that a whole JSON answer is, whatever its status; `None` when it is an answer.
+#[must_use]
+pub fn hidden_error(body: &[u8]) -> Option<ProviderError> {
+    let mut scanner = ObjectScanner::new(&WANTED, Keys::Decoded);
+    scanner.push(body);
+    reported(&scanner, false)
+}
 
 /// What the gate says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +84,7 @@ impl GateError {
 pub struct FirstEvent {
     reader: SseReader,
     /// The same bytes as a JSON body, which some providers send whatever the content type.
-    body: ObjectScanner<5>,
+    body: ObjectScanner<7>,
     seen_bytes: usize,
     verdict: GateVerdict,
 }
@@ -147,16 +164,29 @@ fn verdict(event: Event<'_>) -> GateVerdict {
     judge(&scanner, event.name == b"error")
 }
 
-fn judge(scanner: &ObjectScanner<5>, named_error: bool) -> GateVerdict {
+fn judge(scanner: &ObjectScanner<7>, named_error: bool) -> GateVerdict {
+    match reported(scanner, named_error) {
+        Some(error) => GateVerdict::ProviderError(GateError::Reported(error)),
+        None => GateVerdict::Pass,
+    }
+}
+
+fn reported(scanner: &ObjectScanner<7>, named_error: bool) -> Option<ProviderError> {
+    let said = |index: usize| scanner.member(index).filter(|m| m.kind != Kind::Null);
     let raw = |index: usize| scanner.member(index).and_then(Member::whole);
-    let error = scanner.member(0).filter(|m| m.kind != Kind::Null);
-    let is_error = |index: usize| raw(index) == Some(b"\"error\"");
-    let reported = if let Some(error) = error {
-        ProviderError::from_value(error.whole().unwrap_or_default())
-    } else if named_error || is_error(1) || is_error(2) {
-        ProviderError::from_members(raw(3), raw(2), raw(4))
-    } else {
-        return GateVerdict::Pass;
-    };
-    GateVerdict::ProviderError(GateError::Reported(reported))
+    if let Some(error) = said(ERROR) {
+        return Some(ProviderError::from_value(error.whole().unwrap_or_default()));
+    }
+    // MiniMax says how it went in every answer.
+    if let Some(error) = raw(BASE_RESP).and_then(ProviderError::from_base_resp) {
+        return Some(error);
+    }
+    let is_error =
+        |index: usize| raw(index).is_some_and(|word| word.eq_ignore_ascii_case(b"\"error\""));
+    // DashScope's errors are a code and a message; answers have choices.
+    let bare = said(MESSAGE).is_some_and(|message| message.kind == Kind::String)
+        && said(CODE).is_some_and(|code| matches!(code.kind, Kind::String | Kind::Number))
+        && said(CHOICES).is_none();
+    let is_error = named_error || is_error(OBJECT) || is_error(TYPE) || bare;
+    is_error.then(|| ProviderError::from_members(raw(MESSAGE), raw(TYPE), raw(CODE)))
 }

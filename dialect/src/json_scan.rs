@@ -61,6 +61,8 @@ pub enum Kind {
 /// A member that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
+    /// Where its key stands: the byte offset of the opening quote in the whole body.
+    pub key_start: usize,
     /// Where its value stands: byte offsets in the whole body; the end is right once it is closed.
     pub span: Range<usize>,
     /// The type of its value.
@@ -140,6 +142,7 @@ pub struct ObjectScanner<const N: usize> {
     offset: usize,
     object_open: usize,
     current: Option<usize>,
+    key_start: usize,
     key: Key,
     value: Skipper,
 }
@@ -157,6 +160,7 @@ impl<const N: usize> ObjectScanner<N> {
             offset: 0,
             object_open: 0,
             current: None,
+            key_start: 0,
             key: Key::new(),
             value: Skipper::Scalar,
         }
@@ -245,6 +249,7 @@ impl<const N: usize> ObjectScanner<N> {
             (State::Start, byte) if Kind::of(byte).is_some() => return Err(ScanError::NotAnObject),
             (State::FirstKey | State::NextKey, b'"') => {
                 self.key = Key::new();
+                self.key_start = self.offset;
                 State::Key
             }
             (State::FirstKey | State::AfterValue, b'}') => State::End,
@@ -282,6 +287,7 @@ impl<const N: usize> ObjectScanner<N> {
                 return Err(ScanError::Duplicate { name: wanted.name });
             }
             *slot = Some(Member {
+                key_start: self.key_start,
                 span: self.offset..self.offset,
                 kind,
                 raw: Vec::new(),

@@ -96,6 +96,63 @@ pub struct Loss {
 const NAME_LIMIT_BYTES: usize = 64;
 
 impl Field {
+    /// All but [`Field::Unknown`].
+    pub const KNOWN: [Self; 31] = [
+        Self::Messages,
+        Self::Name,
+        Self::Images,
+        Self::ImageDetail,
+        Self::Files,
+        Self::Audio,
+        Self::ToolResults,
+        Self::Tools,
+        Self::StrictTools,
+        Self::ToolChoice,
+        Self::ParallelToolCalls,
+        Self::ResponseFormat,
+        Self::MaxTokens,
+        Self::Temperature,
+        Self::TopP,
+        Self::TopK,
+        Self::Stop,
+        Self::Seed,
+        Self::FrequencyPenalty,
+        Self::PresencePenalty,
+        Self::LogitBias,
+        Self::Logprobs,
+        Self::N,
+        Self::Reasoning,
+        Self::ReasoningHistory,
+        Self::Verbosity,
+        Self::CacheControl,
+        Self::ServiceTier,
+        Self::User,
+        Self::Metadata,
+        Self::StreamOptions,
+    ];
+
+    /// What an entry of [`crate::chat::ChatRequest::unknown`] stands for.
+    #[must_use]
+    pub fn of_unknown(name: &str) -> Self {
+        match name.split_once('.') {
+            Some(("tools", _)) => Self::Tools,
+            Some(("tool_choice", _)) => Self::ToolChoice,
+            Some(("messages", _)) => Self::Messages,
+            Some(("stream_options", _)) => Self::StreamOptions,
+            Some(_) | None => Self::Unknown(name.to_owned()),
+        }
+    }
+
+    /// The label that a record carries, as one of the closed set.
+    #[must_use]
+    pub fn known_label(label: &str) -> &'static str {
+        let known = Self::KNOWN.iter().map(Self::label);
+        known
+            .into_iter()
+            .find(|known| *known == label)
+            .unwrap_or("other")
+    }
+
     /// A name for people and for the `x-ark-translation` header: OpenAI's field where it has one;
     /// letters, digits, `_`, `.` and `-` only.
     #[must_use]
@@ -160,6 +217,8 @@ impl Field {
             | Self::ResponseFormat
             | Self::Logprobs
             | Self::N => Severity::Content,
+            // A tool that is no function, by its type.
+            Self::Unknown(name) if name.starts_with("tools.") => Severity::Content,
             Self::StrictTools
             | Self::ParallelToolCalls
             | Self::MaxTokens

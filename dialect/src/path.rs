@@ -9,6 +9,8 @@ pub enum Endpoint {
     Completions,
     /// Embeddings.
     Embeddings,
+    /// Responses; not in Azure's deployment paths.
+    Responses,
 }
 
 /// How a provider lays out its paths.
@@ -23,6 +25,8 @@ pub enum Layout<'a> {
         /// Azure's API version; empty leaves the query out.
         api_version: &'a str,
     },
+    /// Azure's newer paths: `{base_path}/openai/v1/chat/completions`.
+    AzureV1,
 }
 
 impl Endpoint {
@@ -31,6 +35,7 @@ impl Endpoint {
             Self::ChatCompletions => "/chat/completions",
             Self::Completions => "/completions",
             Self::Embeddings => "/embeddings",
+            Self::Responses => "/responses",
         }
     }
 }
@@ -42,6 +47,10 @@ pub fn upstream_path(base_path: &str, endpoint: Endpoint, layout: Layout<'_>) ->
     path.push_str(base_path);
     match layout {
         Layout::Openai => path.push_str(endpoint.suffix()),
+        Layout::AzureV1 => {
+            path.push_str("/openai/v1");
+            path.push_str(endpoint.suffix());
+        }
         Layout::AzureOpenai {
             deployment,
             api_version,
@@ -59,7 +68,7 @@ pub fn upstream_path(base_path: &str, endpoint: Endpoint, layout: Layout<'_>) ->
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
-fn push_encoded(path: &mut String, text: &str) {
+pub(crate) fn push_encoded(path: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             path.push(char::from(byte));
@@ -108,6 +117,12 @@ mod tests {
                 Endpoint::Embeddings,
                 azure("a/b?é #%", "v&1"),
                 "/x/openai/deployments/a%2Fb%3F%C3%A9%20%23%25/embeddings?api-version=v%261",
+            ),
+            (
+                "",
+                Endpoint::Responses,
+                Layout::AzureV1,
+                "/openai/v1/responses",
             ),
             (
                 "",

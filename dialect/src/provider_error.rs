@@ -1,13 +1,17 @@
 //! A provider's error, made safe to show to the client.
 
+mod class;
 mod mask;
+mod shape;
 #[cfg(test)]
 mod tests;
+mod wait;
 
 use serde_json::Value;
 
 use crate::error_body::{ErrorObject, error_body};
 use mask::masked;
+use shape::Shape;
 
 /// Most bytes of a provider's error body that are read.
 pub const BODY_LIMIT_BYTES: usize = 64 * 1024;
@@ -57,8 +61,10 @@ impl ErrorClass {
             0..=399 => return None,
             401 | 403 => Self::Auth,
             404 => Self::NotFound,
-            429 => Self::RateLimited,
-            503 | 529 => Self::Overloaded,
+            // Payment required: the account's balance is a quota.
+            402 | 429 => Self::RateLimited,
+            // 498: Groq has no capacity for the flex tier.
+            498 | 503 | 529 => Self::Overloaded,
             400..=499 => Self::InvalidRequest,
             _ => Self::Server,
         })
@@ -120,22 +126,39 @@ impl ProviderError {
         )
     }
 
-    /// Reads an error body; a generic message stands in for what cannot be read.
+    /// Reads an error body in any vendor's form; a generic message stands in for what cannot be read.
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
+        Self::known(body).0
+    }
+
+    /// Reads the body of an answer with an error status: its class by the body's words, else by the
+    /// status.
+    #[must_use]
+    pub fn read_with_status(status: u16, body: &[u8]) -> Self {
+        let (mut error, known) = Self::known(body);
+        if !known || error.class == ErrorClass::Server {
+            error.class = ErrorClass::of_status(status).unwrap_or(error.class);
+        }
+        error
+    }
+
+    /// The error, and whether its words say what it means.
+    fn known(body: &[u8]) -> (Self, bool) {
         let parsed = Some(body)
             .filter(|body| body.len() <= BODY_LIMIT_BYTES)
             .and_then(|body| serde_json::from_slice::<Value>(body).ok());
-        match parsed.as_ref().map(|value| (value.get("error"), value)) {
-            Some((Some(Value::Null) | None, value)) => Self::from_json(value),
-            Some((Some(error), _)) => Self::from_json(error),
-            None => Self::from_json(&Value::Null),
-        }
+        Self::from_shape(&Shape::of_body(parsed.as_ref().unwrap_or(&Value::Null)))
     }
 
     /// From the raw value of an `error` member, which may be an object or a string.
     pub(crate) fn from_value(raw: &[u8]) -> Self {
-        Self::from_json(&parse(raw))
+        Self::from_shape(&Shape::of_error(&parse(raw))).0
+    }
+
+    /// From the raw value of MiniMax's `base_resp`; `None` when it is a success's.
+    pub(crate) fn from_base_resp(raw: &[u8]) -> Option<Self> {
+        Shape::of_base_resp(&parse(raw)).map(|shape| Self::from_shape(&shape).0)
     }
 
     /// From raw members of an error that is not wrapped: message, type, code.
@@ -145,35 +168,29 @@ impl ProviderError {
         code: Option<&[u8]>,
     ) -> Self {
         let value = |raw: Option<&[u8]>| raw.map_or(Value::Null, parse);
-        Self::from_parts(&value(message), &value(kind), &Value::Null, &value(code))
+        let (message, kind, code) = (value(message), value(kind), value(code));
+        Self::from_shape(&Shape::new(&message, &kind, &Value::Null, &code)).0
     }
 
-    fn from_json(error: &Value) -> Self {
-        let member = |name| error.get(name).unwrap_or(&Value::Null);
-        let message = if error.is_string() {
-            error
-        } else {
-            member("message")
-        };
-        Self::from_parts(message, member("type"), member("param"), member("code"))
-    }
-
-    fn from_parts(message: &Value, kind: &Value, param: &Value, code: &Value) -> Self {
-        let kind = text(kind, WORD_LIMIT_BYTES);
-        let code = text(code, WORD_LIMIT_BYTES);
-        // By its code, else by its type.
-        let class = [&code, &kind]
-            .into_iter()
-            .flatten()
-            .find_map(|word| classify(&word.to_ascii_lowercase()));
-        Self {
+    fn from_shape(shape: &Shape) -> (Self, bool) {
+        let word = |value| text(value, WORD_LIMIT_BYTES);
+        let (kind, code) = (word(&shape.kind), word(&shape.code));
+        let message = text(&shape.message, MESSAGE_LIMIT_BYTES);
+        let told = message.as_deref().unwrap_or_default();
+        let class = class::of(told, kind.as_deref(), code.as_deref(), shape.origin);
+        let waits = matches!(
+            class,
+            Some(ErrorClass::RateLimited | ErrorClass::Overloaded)
+        );
+        let error = Self {
             class: class.unwrap_or(ErrorClass::Server),
-            message: text(message, MESSAGE_LIMIT_BYTES).unwrap_or_else(|| GENERIC.to_owned()),
+            retry_after_ms: wait::retry_after_ms(told).filter(|_| waits),
+            message: message.unwrap_or_else(|| GENERIC.to_owned()),
             kind,
-            param: text(param, WORD_LIMIT_BYTES),
+            param: word(&shape.param),
             code,
-            retry_after_ms: None,
-        }
+        };
+        (error, class.is_some())
     }
 
     /// The error as the client gets it; `invalid_request_error` when the provider gave no type.
@@ -186,70 +203,6 @@ impl ProviderError {
             code: self.code.as_deref(),
         })
     }
-}
-
-/// Words of codes and types, the more telling ones first.
-const WORDS: [(ErrorClass, &[&str]); 8] = [
-    (
-        ErrorClass::RateLimited,
-        &[
-            "429",
-            "rate_limit",
-            "ratelimit",
-            "quota",
-            "too_many_requests",
-        ],
-    ),
-    (
-        ErrorClass::Overloaded,
-        &["529", "503", "overload", "unavailable", "capacity"],
-    ),
-    (
-        ErrorClass::Auth,
-        &[
-            "401",
-            "403",
-            "api_key",
-            "auth",
-            "permission",
-            "access_denied",
-        ],
-    ),
-    (
-        ErrorClass::Server,
-        &["500", "502", "504", "server_error", "internal", "timeout"],
-    ),
-    (
-        ErrorClass::ContextLength,
-        &["context_length", "string_above_max_length"],
-    ),
-    (
-        ErrorClass::ContentPolicy,
-        &["content_filter", "content_policy", "responsible_ai"],
-    ),
-    (
-        ErrorClass::NotFound,
-        &["404", "not_found", "notfound", "does_not_exist"],
-    ),
-    (
-        ErrorClass::InvalidRequest,
-        &[
-            "400",
-            "413",
-            "422",
-            "invalid",
-            "badrequest",
-            "bad_request",
-            "unsupported",
-        ],
-    ),
-];
-
-fn classify(word: &str) -> Option<ErrorClass> {
-    WORDS
-        .iter()
-        .find(|(_, words)| words.iter().any(|known| word.contains(known)))
-        .map(|(class, _)| *class)
 }
 
 fn parse(raw: &[u8]) -> Value {

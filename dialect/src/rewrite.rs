@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use crate::request::{RequestFacts, StreamOptions};
@@ -29,15 +31,17 @@ pub struct OtherBody {
 
 /// Bytes to put in the place of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Splice {
-    at: Range<usize>,
-    text: String,
+pub struct Splice {
+    /// The others: byte offsets in the body; an empty range for an insertion before its offset.
+    pub at: Range<usize>,
+    /// What to put there; empty to take them out.
+    pub text: Cow<'static, str>,
 }
 
-/// What to do to one body: at most two splices, in the order of their places.
+/// What to do to one body: splices in the order of their places, none of which overlap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    splices: [Option<Splice>; 2],
+    splices: Vec<Splice>,
     body_len: usize,
 }
 
@@ -50,57 +54,76 @@ pub fn plan(facts: &RequestFacts, edits: Edits<'_>) -> Plan {
         .map(|model| Splice {
             at: facts.model_span.clone(),
             // A string always serialises.
-            text: serde_json::to_string(model).unwrap_or_default(),
+            text: Cow::Owned(serde_json::to_string(model).unwrap_or_default()),
         });
     let usage = (edits.include_usage && facts.stream && !facts.include_usage)
         .then(|| usage_splice(&facts.stream_options, facts.object_open));
-    let mut splices = [model, usage];
-    splices.sort_by_key(|splice| splice.as_ref().map(|s| s.at.start));
-    Plan {
-        splices,
-        body_len: facts.body_len,
-    }
+    Plan::new(model.into_iter().chain(usage).collect(), facts.body_len)
 }
 
 fn usage_splice(options: &StreamOptions, object_open: usize) -> Splice {
     match options {
         StreamOptions::Absent => Splice {
             at: object_open..object_open,
-            text: format!("\"stream_options\":{OPTIONS},"),
+            text: format!("\"stream_options\":{OPTIONS},").into(),
         },
         StreamOptions::Null(span) => Splice {
             at: span.clone(),
-            text: OPTIONS.to_owned(),
+            text: Cow::Borrowed(OPTIONS),
         },
         StreamOptions::Object {
             include_usage: Some(value),
             ..
         } => Splice {
             at: value.clone(),
-            text: "true".to_owned(),
+            text: Cow::Borrowed("true"),
         },
         StreamOptions::Object { open, empty, .. } => Splice {
             at: *open..*open,
-            text: if *empty {
-                "\"include_usage\":true".to_owned()
+            text: Cow::Borrowed(if *empty {
+                "\"include_usage\":true"
             } else {
-                "\"include_usage\":true,".to_owned()
-            },
+                "\"include_usage\":true,"
+            }),
         },
     }
 }
 
 impl Plan {
+    /// A plan of `splices`, in any order, for a body of `body_len` bytes. One that overlaps a larger
+    /// one is part of what that takes away, and is left out.
+    #[must_use]
+    pub fn new(mut splices: Vec<Splice>, body_len: usize) -> Self {
+        // An insertion comes before what it is inserted before; a part comes after its whole.
+        splices.sort_by_key(|s| (s.at.start, !s.at.is_empty(), Reverse(s.at.end)));
+        let mut end = 0;
+        splices.retain(|splice| {
+            let apart = splice.at.start >= end && splice.at.end <= body_len;
+            if apart {
+                end = splice.at.end.max(end);
+            }
+            apart
+        });
+        Self { splices, body_len }
+    }
+
+    /// The plan with more splices of the same body: [`crate::vendor`]'s, [`crate::responses`]'s.
+    #[must_use]
+    pub fn with(mut self, more: Vec<Splice>) -> Self {
+        self.splices.extend(more);
+        Self::new(self.splices, self.body_len)
+    }
+
     /// Whether the body stays as it is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.splices.iter().all(Option::is_none)
+        self.splices.is_empty()
     }
 
     /// Bytes of the edited body.
     #[must_use]
     pub fn new_len(&self) -> usize {
-        self.splices().fold(self.body_len, |len, splice| {
+        self.splices.iter().fold(self.body_len, |len, splice| {
             (len + splice.text.len()).saturating_sub(splice.at.len())
         })
     }
@@ -125,16 +148,12 @@ impl Plan {
         }
         let mut edited = Vec::with_capacity(self.new_len());
         let mut done = 0;
-        for splice in self.splices() {
+        for splice in &self.splices {
             edited.extend_from_slice(body.get(done..splice.at.start).ok_or(mismatch)?);
             edited.extend_from_slice(splice.text.as_bytes());
             done = splice.at.end;
         }
         edited.extend_from_slice(body.get(done..).ok_or(mismatch)?);
         Ok(edited)
-    }
-
-    fn splices(&self) -> impl Iterator<Item = &Splice> {
-        self.splices.iter().flatten()
     }
 }

@@ -46,7 +46,7 @@ impl Usage {
             input_tokens: input.unwrap_or_default(),
             output_tokens: output.unwrap_or_default(),
             cached_tokens: detail(input_details, "cached_tokens"),
-            cache_creation_tokens: 0,
+            cache_creation_tokens: detail(input_details, "cache_write_tokens"),
             reasoning_tokens: detail(output_details, "reasoning_tokens"),
             input_audio_tokens: detail(input_details, "audio_tokens"),
             output_audio_tokens: detail(output_details, "audio_tokens"),

@@ -1,5 +1,6 @@
 //! The request's headers, read once.
 
+use ark_dialect::translate::ErrorForm;
 use ark_gateway_core::admit::RequestHead;
 
 use crate::raw::pairs;
@@ -12,6 +13,10 @@ pub(crate) struct Head<'a> {
     pub(crate) request: RequestHead<'a>,
     /// `:path` with its query.
     pub(crate) path: &'a str,
+    /// `anthropic-version`, which clients of Anthropic's API send.
+    pub(crate) anthropic_version: Option<&'a str>,
+    /// `anthropic-beta`.
+    pub(crate) anthropic_beta: Option<&'a str>,
     /// Envoy's id of the request; empty when it gave none.
     pub(crate) id: &'a str,
     /// Headers that only Ark and Envoy may set, or that are for us alone.
@@ -31,6 +36,8 @@ impl<'a> Head<'a> {
                 b"x-api-key" => request.api_key = text(),
                 b"x-ark-priority" => request.priority = text(),
                 b"x-ark-provider" => request.provider = text(),
+                b"anthropic-version" => head.anthropic_version = text(),
+                b"anthropic-beta" => head.anthropic_beta = text(),
                 b"content-length" => request.content_length = text().and_then(|v| v.parse().ok()),
                 b"x-request-id" => head.id = text().unwrap_or_default(),
                 _ => {}
@@ -41,6 +48,17 @@ impl<'a> Head<'a> {
         }
         request.path = without_query(head.path);
         head
+    }
+
+    /// The form in which the client reads errors: Anthropic's for its endpoints and its clients.
+    pub(crate) fn error_form(&self) -> ErrorForm {
+        let messages = self.request.path.starts_with("/v1/messages");
+        let openai = self.request.path.starts_with("/v1/chat");
+        if messages || (self.anthropic_version.is_some() && !openai) {
+            ErrorForm::Anthropic
+        } else {
+            ErrorForm::Openai
+        }
     }
 }
 

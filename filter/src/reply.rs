@@ -1,6 +1,7 @@
 //! The one function that turns a refusal into a response in the caller's dialect.
 
-use ark_dialect::error_body::{ErrorObject, error_body};
+use ark_dialect::error_body::ErrorObject;
+use ark_dialect::translate::{ErrorForm, write_refusal};
 use ark_gateway_core::reject::Reject;
 use proxy_wasm::hostcalls;
 
@@ -10,18 +11,8 @@ use crate::host;
 /// leaves their bodies alone.
 const MARK: &str = "x-ark-reject";
 
-/// The body of a refusal, in OpenAI's form.
-pub(crate) fn body_of(reject: &Reject) -> Vec<u8> {
-    error_body(&ErrorObject {
-        message: &reject.message,
-        kind: reject.code.openai_type(),
-        param: reject.param.as_deref(),
-        code: Some(reject.code.as_str()),
-    })
-}
-
 /// Answers the request with a refusal.
-pub(crate) fn refuse(reject: &Reject, extra: &[(&str, &str)]) {
+pub(crate) fn refuse(form: ErrorForm, reject: &Reject, extra: &[(&str, &str)]) {
     let retry_after = reject.retry_after_s.map(|s| s.to_string());
     let mut headers = vec![
         ("content-type", "application/json"),
@@ -37,7 +28,14 @@ pub(crate) fn refuse(reject: &Reject, extra: &[(&str, &str)]) {
         headers.push(("www-authenticate", "Bearer"));
     }
     headers.extend_from_slice(extra);
-    send(reject.code.status(), headers, &body_of(reject));
+    let status = reject.code.status();
+    let error = ErrorObject {
+        message: &reject.message,
+        kind: reject.code.openai_type(),
+        param: reject.param.as_deref(),
+        code: Some(reject.code.as_str()),
+    };
+    send(status, headers, &write_refusal(form, status, &error));
 }
 
 /// Answers the request with JSON of our own.

@@ -184,7 +184,7 @@ fn request(vm: &mut Vm, now: Nanos) -> SyncRequest {
         worker: vm.worker.clone(),
         snapshot: vm.policy.as_ref().map(|p| p.snapshot().version.clone()),
         scores: vm.scores.as_ref().map_or(0, |s| s.sequence),
-        dropped: vm.dropped,
+        faults: vm.faults,
         records: vm.records.drain(..count).collect(),
         waiting: waiting(vm, now),
     }

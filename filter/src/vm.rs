@@ -7,12 +7,14 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
 use ark_dialect::request::RequestFacts;
+use ark_dialect::translate::{Asked, Client};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Record;
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::sync::Faults;
 
 use crate::{host, limits};
 
@@ -23,12 +25,24 @@ pub(crate) const RECORD_LIMIT: usize = 8_192;
 pub(crate) struct Live {
     /// The state machine.
     pub(crate) exchange: Exchange,
+    /// What the client speaks; `None` for what calls no model.
+    pub(crate) client: Option<Client>,
     /// What its body said, for rewriting it per attempt.
     pub(crate) facts: Option<RequestFacts>,
+    /// Its body in no one's dialect, once an attempt, or the decision, needed that.
+    pub(crate) asked: Option<Asked>,
+    /// The conversation holds another maker's signatures: it is translated even to its own dialect.
+    pub(crate) foreign_signature: bool,
+    /// What `x-ark-translation` says of the current attempt.
+    pub(crate) lossy: Option<String>,
     /// When its targets were put in order, which is when its first attempt begins.
     pub(crate) decided: Nanos,
     /// The client's path, query included.
     pub(crate) path: String,
+    /// The client's `anthropic-version`.
+    pub(crate) anthropic_version: Option<String>,
+    /// The client's `anthropic-beta`.
+    pub(crate) anthropic_beta: Option<String>,
     /// The request said how long its body is, so a rewrite must say so too.
     pub(crate) has_content_length: bool,
 }
@@ -44,7 +58,7 @@ pub(crate) struct Vm {
     /// The last successful exchange with the sidecar; `None` when there is no sidecar by design.
     pub(crate) heard: Option<Nanos>,
     pub(crate) records: VecDeque<Record>,
-    pub(crate) dropped: u64,
+    pub(crate) faults: Faults,
     live: HashMap<String, Shared>,
     draw: u64,
 }
@@ -68,7 +82,7 @@ impl Vm {
             scores: None,
             heard: None,
             records: VecDeque::new(),
-            dropped: 0,
+            faults: Faults::default(),
             live: HashMap::new(),
             draw: seed,
         }
@@ -81,7 +95,10 @@ impl Vm {
                 limits::prepare(&policy);
                 self.policy = Some(Rc::new(policy));
             }
-            Err(bad) => host::warn(&format!("snapshot refused: {bad}")),
+            Err(bad) => {
+                self.faults.snapshots_refused += 1;
+                host::warn(&format!("snapshot refused: {bad}"));
+            }
         }
     }
 
@@ -136,7 +153,7 @@ impl Vm {
 
     fn queue(&mut self, record: Record) {
         if self.records.len() >= RECORD_LIMIT {
-            self.dropped += 1;
+            self.faults.records_dropped += 1;
             return;
         }
         self.records.push_back(record);
@@ -146,7 +163,7 @@ impl Vm {
     pub(crate) fn requeue(&mut self, records: Vec<Record>) {
         for record in records.into_iter().rev() {
             if self.records.len() >= RECORD_LIMIT {
-                self.dropped += 1;
+                self.faults.records_dropped += 1;
             } else {
                 self.records.push_front(record);
             }

@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::rc::Rc;
 
 use ark_gateway_core::admit::{RequestHead, admit, route};
+use ark_gateway_core::capability::Needs;
 use ark_gateway_core::decide::{Facts, decide};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::take;
@@ -63,16 +64,21 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
         model: exchange.inspected("gpt-4o-mini", true).ok()?,
         priority: admission.priority,
         pin: None,
-        input_tokens: 250,
-        max_output_tokens: Some(100),
+        needs: Needs {
+            input_tokens: 250,
+            max_output_tokens: Some(100),
+            ..Needs::default()
+        },
+        refused: &[],
     };
     let decision = decide(
         policy,
         Some(scores),
         &facts,
         i.wrapping_mul(0x9E37_79B9_7F4A_7C15),
-    )?;
-    exchange.decided(decision, Knowledge::default(), facts.input_tokens);
+    )
+    .ok()?;
+    exchange.decided(decision, Knowledge::default(), facts.needs.input_tokens);
     let first = decision.targets().next().and_then(|t| policy.target(t))?;
     let provider = &policy.provider(first.provider)?.name;
     exchange.attempt_began(provider, now)?;

@@ -4,12 +4,13 @@
 //! absolute reference (the model's reference price, the priority's SLO, the provider's limits), so
 //! that a target's score does not depend on who else is a candidate.
 
+use crate::capability::{Capability, Needs};
 use crate::money::Price;
 use crate::policy::Policy;
 use crate::priority::{Priority, PrioritySpec};
 use crate::record::Rule;
 use crate::score::{Scores, TargetScore};
-use crate::snapshot::{ModelId, ModelSpec, ProviderId, TargetId};
+use crate::snapshot::{ModelId, ModelSpec, ProviderId, TargetId, TargetSpec};
 
 /// Most targets that one request may try.
 pub const MAX_ATTEMPTS: usize = 3;
@@ -26,17 +27,30 @@ const UNKNOWN: f32 = 0.5;
 
 /// What is known of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct Facts<'a> {
     /// What it asks for.
     pub model: ModelId,
     /// How urgent it is.
     pub priority: Priority,
     /// The provider that the client pinned.
     pub pin: Option<ProviderId>,
-    /// Estimated prompt tokens.
-    pub input_tokens: u64,
-    /// The client's bound on output tokens.
-    pub max_output_tokens: Option<u64>,
+    /// What a target must be able to do.
+    pub needs: Needs,
+    /// Targets that are out of the question for a reason of their own dialect.
+    pub refused: &'a [TargetId],
+}
+
+/// Why no target is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTarget {
+    /// The model has none now.
+    None,
+    /// The pinned provider has no target of the model.
+    Pin,
+    /// Each lacks something; this is what the first lacks.
+    Lacking(Capability),
+    /// Each that could do it is in [`Facts::refused`].
+    Refused,
 }
 
 /// The ordered targets and the rule that ordered them.
@@ -107,51 +121,87 @@ impl Best {
     }
 }
 
-/// Orders the targets of the request's model; `None` when it has none.
+/// Orders the targets of the request's model that can take the request.
 ///
 /// `scores` is `None` when nothing is known or what is known is too old: the operator's order rules.
 /// `draw` is uniformly random and decides ties and exploration only.
-#[must_use]
+///
+/// # Errors
+/// Why there is none.
 pub fn decide(
     policy: &Policy,
     scores: Option<&Scores>,
-    facts: &Facts,
+    facts: &Facts<'_>,
     draw: u64,
-) -> Option<Decision> {
-    let model = policy.model(facts.model)?;
+) -> Result<Decision, NoTarget> {
+    let model = policy.model(facts.model).ok_or(NoTarget::None)?;
     let limit = usize::from(policy.snapshot().gateway.max_attempts);
-    if let Some(pin) = facts.pin {
-        return pinned(policy, model, pin);
-    }
     let known = scores.filter(|s| s.snapshot == policy.snapshot().version);
-    let Some(scores) = known else {
-        return in_static_order(model, limit);
-    };
-    if model.targets.len() == 1 {
-        return in_static_order(model, limit).map(|d| Decision {
-            rule: Rule::Only,
-            ..d
-        });
-    }
-    by_score(policy, model, scores, facts, draw)
-}
-
-fn pinned(policy: &Policy, model: &ModelSpec, pin: ProviderId) -> Option<Decision> {
-    let mut best = Best::default();
-    for &target in &model.targets {
-        if policy.target(target).is_some_and(|t| t.provider == pin) {
-            best.insert(candidate(target));
+    let decision = match (facts.pin, known) {
+        (Some(_), _) => in_static_order(policy, model, facts, (Rule::Pin, MAX_ATTEMPTS)),
+        (None, None) => in_static_order(policy, model, facts, (Rule::Static, limit)),
+        (None, Some(_)) if model.targets.len() == 1 => {
+            in_static_order(policy, model, facts, (Rule::Only, limit))
         }
-    }
-    best.into_decision(Rule::Pin, MAX_ATTEMPTS)
+        (None, Some(scores)) => by_score(policy, model, scores, facts, draw),
+    };
+    decision.ok_or_else(|| why_none(policy, model, facts))
 }
 
-fn in_static_order(model: &ModelSpec, limit: usize) -> Option<Decision> {
+fn in_static_order(
+    policy: &Policy,
+    model: &ModelSpec,
+    facts: &Facts<'_>,
+    (rule, limit): (Rule, usize),
+) -> Option<Decision> {
     let mut best = Best::default();
-    for &target in &model.targets {
+    for target in usable(policy, model, facts) {
         best.insert(candidate(target));
     }
-    best.into_decision(Rule::Static, limit)
+    best.into_decision(rule, limit)
+}
+
+/// The targets that are left by the hard filters: the pin, capabilities, the dialect's own.
+fn usable<'a>(
+    policy: &'a Policy,
+    model: &'a ModelSpec,
+    facts: &'a Facts<'_>,
+) -> impl Iterator<Item = TargetId> + 'a {
+    of_pin(policy, model, facts)
+        .filter(|(target, spec)| {
+            spec.capabilities.lacks(&facts.needs).is_none() && !facts.refused.contains(target)
+        })
+        .map(|(target, _)| target)
+}
+
+fn of_pin<'a>(
+    policy: &'a Policy,
+    model: &'a ModelSpec,
+    facts: &'a Facts<'_>,
+) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
+    let specs = model
+        .targets
+        .iter()
+        .filter_map(|&t| Some((t, policy.target(t)?)));
+    specs.filter(|(_, spec)| facts.pin.is_none_or(|pin| spec.provider == pin))
+}
+
+fn why_none(policy: &Policy, model: &ModelSpec, facts: &Facts<'_>) -> NoTarget {
+    let mut lacking = None;
+    let mut any = false;
+    for (_, spec) in of_pin(policy, model, facts) {
+        any = true;
+        match spec.capabilities.lacks(&facts.needs) {
+            // It could, so only its own dialect stands in the way.
+            None => return NoTarget::Refused,
+            Some(capability) => lacking = lacking.or(Some(capability)),
+        }
+    }
+    match lacking {
+        Some(capability) => NoTarget::Lacking(capability),
+        None if !any && facts.pin.is_some() && !model.targets.is_empty() => NoTarget::Pin,
+        None => NoTarget::None,
+    }
 }
 
 fn candidate(target: TargetId) -> Candidate {
@@ -166,7 +216,7 @@ fn by_score(
     policy: &Policy,
     model: &ModelSpec,
     scores: &Scores,
-    facts: &Facts,
+    facts: &Facts<'_>,
     draw: u64,
 ) -> Option<Decision> {
     let spec = policy.priority(facts.priority);
@@ -174,7 +224,7 @@ fn by_score(
     let mut best = Best::default();
     let mut unknown = None;
     let mut unknown_seen = 0u64;
-    for &target in &model.targets {
+    for target in usable(policy, model, facts) {
         let measured = scores.targets.get(usize::from(target.0));
         let measured = measured.copied().unwrap_or_default();
         let load = utilisation(policy, target, &measured);
@@ -241,7 +291,7 @@ fn score(
     model: &ModelSpec,
     target: TargetId,
     (measured, load): (&TargetScore, f32),
-    facts: &Facts,
+    facts: &Facts<'_>,
 ) -> f32 {
     let spec = policy.priority(facts.priority);
     let w = spec.weights;
@@ -255,8 +305,9 @@ fn score(
     if total > 0.0 { sum / total } else { UNKNOWN }
 }
 
-fn output_tokens(facts: &Facts) -> u64 {
+fn output_tokens(facts: &Facts<'_>) -> u64 {
     facts
+        .needs
         .max_output_tokens
         .map_or(EXPECTED_OUTPUT_TOKENS, |n| n.min(EXPECTED_OUTPUT_TOKENS))
 }
@@ -266,19 +317,19 @@ fn output_tokens(facts: &Facts) -> u64 {
     clippy::cast_precision_loss,
     reason = "a ratio of sums of money needs no 64 bits"
 )]
-fn cost_term(price: Option<Price>, reference: Option<Price>, facts: &Facts) -> f32 {
+fn cost_term(price: Option<Price>, reference: Option<Price>, facts: &Facts<'_>) -> f32 {
     let (Some(price), Some(reference)) = (price, reference) else {
         return UNKNOWN;
     };
     let output = output_tokens(facts);
-    let cost = price.cost_of(facts.input_tokens, output).0 as f32;
-    let reference = reference.cost_of(facts.input_tokens, output).0 as f32;
+    let cost = price.cost_of(facts.needs.input_tokens, output).0 as f32;
+    let reference = reference.cost_of(facts.needs.input_tokens, output).0 as f32;
     half_at(cost, reference)
 }
 
 /// One half when the expected latency is the SLO's.
 #[expect(clippy::cast_precision_loss, reason = "a few hundred tokens fit")]
-fn performance_term(measured: &TargetScore, spec: &PrioritySpec, facts: &Facts) -> f32 {
+fn performance_term(measured: &TargetScore, spec: &PrioritySpec, facts: &Facts<'_>) -> f32 {
     let Some(ttft) = measured.ttft_ms else {
         return UNKNOWN;
     };

@@ -3,38 +3,28 @@
 //! The filter tells it what happened, with the time; it answers what to do and, once, what to
 //! record. An exchange ends exactly once, whatever the order of events.
 
+mod account;
+mod attempt;
+
 use std::rc::Rc;
 
 use crate::admit::Admission;
 use crate::decide::Decision;
 use crate::limit::Nanos;
-use crate::money::MicroUsd;
 use crate::policy::Policy;
-use crate::priority::Priority;
-use crate::record::{AttemptRecord, Endpoint, Outcome, Record, Rule, Usage, UsageSource, Verdict};
+use crate::record::{Endpoint, Record, Usage, Verdict};
 use crate::reject::{Reject, RejectCode};
-use crate::snapshot::{ModelId, ProviderId, TargetId};
-
-/// One attempt while it runs and after.
-#[derive(Clone, Debug)]
-struct Attempt {
-    target: TargetId,
-    provider: ProviderId,
-    started: Nanos,
-    first_byte: Option<Nanos>,
-    status: Option<u16>,
-    /// The answer came to its proper end; when is known when the exchange is settled.
-    complete: bool,
-    /// Set once, by whatever ended it.
-    ended: Option<(Nanos, Verdict)>,
-}
+use crate::snapshot::{ModelId, ModelSpec, TargetId};
+use attempt::Attempt;
+pub use attempt::failure_of;
 
 /// What the filter must do with the router's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// A success: relay it.
     Relay,
-    /// The provider refused the client's own request: relay its error, cleaned, in the caller's dialect.
+    /// The provider refused the client's own request, and the provider role has put its error into
+    /// the caller's dialect: relay it.
     ClientError,
     /// The providers or the gateway failed: answer this instead.
     Fail(Reject),
@@ -196,6 +186,8 @@ impl Exchange {
             started: now,
             first_byte: None,
             status: None,
+            retry_after_ms: None,
+            lost: Vec::new(),
             complete: false,
             ended: None,
         });
@@ -230,7 +222,39 @@ impl Exchange {
 
     /// The gate found an error, or nothing, where the first event should be.
     pub fn gate_failed(&mut self, now: Nanos) {
-        self.end_attempt(now, Some(Verdict::FirstEvent));
+        self.attempt_failed(Verdict::FirstEvent, now);
+    }
+
+    /// What the provider answered is a failure, whatever its status says.
+    pub fn attempt_failed(&mut self, verdict: Verdict, now: Nanos) {
+        self.end_attempt(now, Some(verdict));
+    }
+
+    /// The provider said when to come back.
+    pub fn come_back_after(&mut self, retry_after_ms: u64) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.retry_after_ms = Some(retry_after_ms);
+        }
+    }
+
+    /// The request's translation for this attempt's target left these fields out.
+    pub fn attempt_lost(&mut self, fields: Vec<String>) {
+        if let Some(attempt) = self.attempts.last_mut() {
+            attempt.lost = fields;
+        }
+    }
+
+    /// What the translation for the answering target left out.
+    #[must_use]
+    pub fn lost(&self) -> &[String] {
+        self.attempts.last().map_or(&[], |a| a.lost.as_slice())
+    }
+
+    /// Whether the router has another target to try after the current one.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        self.decision
+            .is_some_and(|decision| decision.len() > self.attempts.len())
     }
 
     /// The provider reported usage. The last report stands: reports are totals, never added.
@@ -253,6 +277,18 @@ impl Exchange {
         if let Some(attempt) = self.attempts.last_mut() {
             attempt.complete = true;
         }
+    }
+
+    /// Whether the current attempt is the request's first.
+    #[must_use]
+    pub fn is_first_attempt(&self) -> bool {
+        self.attempts.len() <= 1
+    }
+
+    /// What the snapshot says of the model that is asked for.
+    #[must_use]
+    pub fn current_model(&self) -> Option<&ModelSpec> {
+        self.policy.model(self.model?)
     }
 
     /// Whether no attempt has begun yet.
@@ -311,7 +347,8 @@ impl Exchange {
             | Verdict::Abandoned => RejectCode::ProviderError,
         };
         self.reject(code);
-        Answer::Fail(Reject::new(code))
+        let retry_after_ms = self.attempts.last().and_then(|a| a.retry_after_ms);
+        Answer::Fail(Reject::new(code).come_back_after(retry_after_ms))
     }
 
     /// The gateway answers by itself, with success.
@@ -379,104 +416,6 @@ impl Exchange {
         };
         self.end_attempt(now, Some(verdict));
         Some(self.record(end, now))
-    }
-
-    fn outcome(&self, end: End) -> Outcome {
-        let last = self.attempts.last().and_then(|a| a.ended).map(|(_, v)| v);
-        match (end, self.reject) {
-            (End::ClientGone, None) => Outcome::ClientGone,
-            (_, Some(_)) if self.attempts.is_empty() => Outcome::Rejected,
-            (_, Some(_)) => Outcome::Failed,
-            (End::Broken, None) => Outcome::Cut,
-            (End::Complete, None) => match last {
-                Some(Verdict::Cut) => Outcome::Cut,
-                Some(Verdict::ClientError) => Outcome::ClientError,
-                Some(_) | None => Outcome::Ok,
-            },
-        }
-    }
-
-    fn record(&self, end: End, now: Nanos) -> Record {
-        let outcome = self.outcome(end);
-        let key = self.admission.and_then(|a| self.policy.key(a.key));
-        let answered = matches!(outcome, Outcome::Ok | Outcome::Cut | Outcome::ClientGone);
-        let (usage, usage_source) = match self.usage {
-            Some(usage) => (usage, UsageSource::Reported),
-            None if answered && self.client_status == 200 => {
-                (self.estimate, UsageSource::Estimated)
-            }
-            None => (Usage::default(), UsageSource::None),
-        };
-        Record {
-            id: self.id.clone(),
-            at_ms: self.started / 1_000_000,
-            tenant: key.map_or_else(String::new, |k| k.tenant.clone()),
-            key: key.map_or_else(String::new, |k| k.id.clone()),
-            endpoint: self.endpoint,
-            model: self.model_name().to_owned(),
-            priority: self.admission.map_or(Priority::Standard, |a| a.priority),
-            stream: self.stream,
-            snapshot: self.policy.snapshot().version.clone(),
-            scores: self.knowledge.scores,
-            stale: self.knowledge.stale,
-            rule: self.decision.map_or(Rule::None, |d| d.rule),
-            status: self.client_status,
-            outcome,
-            reject: self.reject,
-            duration_us: now.saturating_sub(self.started) / 1_000,
-            attempts: self
-                .attempts
-                .iter()
-                .map(|a| self.attempt_record(a))
-                .collect(),
-            usage,
-            usage_source,
-            cost: self.cost(usage, usage_source),
-        }
-    }
-
-    fn model_name(&self) -> &str {
-        self.model
-            .and_then(|m| self.policy.model(m))
-            .map_or("", |m| m.name.as_str())
-    }
-
-    fn cost(&self, usage: Usage, source: UsageSource) -> Option<MicroUsd> {
-        if source == UsageSource::None {
-            return Some(MicroUsd(0));
-        }
-        let price = self.policy.target(self.current_target()?)?.price?;
-        Some(price.cost_of(usage.input_tokens, usage.output_tokens))
-    }
-
-    fn attempt_record(&self, attempt: &Attempt) -> AttemptRecord {
-        let since = |from: Nanos, to: Nanos| to.saturating_sub(from) / 1_000;
-        let (ended, verdict) = attempt
-            .ended
-            .unwrap_or((attempt.started, Verdict::Abandoned));
-        let provider = self.policy.provider(attempt.provider);
-        let target = self.policy.target(attempt.target);
-        AttemptRecord {
-            provider: provider.map_or_else(String::new, |p| p.name.clone()),
-            model: target.map_or_else(String::new, |t| t.model.clone()),
-            start_us: since(self.started, attempt.started),
-            status: attempt.status,
-            verdict,
-            ttft_us: attempt.first_byte.map(|at| since(attempt.started, at)),
-            duration_us: since(attempt.started, ended),
-        }
-    }
-}
-
-/// The verdict of a status that the router retries; `None` for success and for the client's errors.
-#[must_use]
-pub fn failure_of(status: u16) -> Option<Verdict> {
-    match status {
-        401 | 403 => Some(Verdict::Auth),
-        429 => Some(Verdict::RateLimited),
-        503 | 529 => Some(Verdict::Overloaded),
-        500.. => Some(Verdict::ServerError),
-        _ => None,
     }
 }
 

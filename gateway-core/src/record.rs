@@ -17,6 +17,12 @@ pub enum Endpoint {
     Completions,
     /// `POST /v1/embeddings`.
     Embeddings,
+    /// `POST /v1/responses`.
+    Responses,
+    /// `POST /v1/messages`.
+    Messages,
+    /// `POST /v1/messages/count_tokens`.
+    CountTokens,
     /// `GET /v1/models` and `GET /v1/models/{id}`.
     Models,
     /// Anything else.
@@ -116,6 +122,26 @@ pub struct Usage {
     pub output_tokens: u64,
     /// Of the prompt tokens, those read from the provider's prompt cache.
     pub cached_tokens: u64,
+    /// Of the prompt tokens, those written to the provider's prompt cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_creation_tokens: u64,
+    /// Of the completion tokens, those of hidden reasoning.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reasoning_tokens: u64,
+    /// Of the prompt tokens, those of sound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub input_audio_tokens: u64,
+    /// Of the completion tokens, those of sound.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub output_audio_tokens: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Where the usage of a record comes from.
@@ -147,6 +173,9 @@ pub struct AttemptRecord {
     pub ttft_us: Option<u64>,
     /// From its start to its end, microseconds.
     pub duration_us: u64,
+    /// What the translation to the target's dialect left out, by `dialect::loss::Field`'s labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<String>,
 }
 
 /// What happened to one request. Holds no content and no secret.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Capability;
 use crate::priority::Priority;
 
 /// Why the gateway itself refused or failed a request.
@@ -13,6 +14,10 @@ use crate::priority::Priority;
 pub enum RejectCode {
     /// 400: the body or a header is not what the endpoint takes.
     InvalidRequest,
+    /// 400: no target of the model can do what the request needs.
+    Unsupported,
+    /// 400: the model allows no loss in translation, and every target's would lose something.
+    LossyTranslation,
     /// 401: no key.
     MissingKey,
     /// 401: a key that is not known.
@@ -51,8 +56,10 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidRequest,
+        Self::Unsupported,
+        Self::LossyTranslation,
         Self::MissingKey,
         Self::InvalidKey,
         Self::ModelNotAllowed,
@@ -77,6 +84,8 @@ impl RejectCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
+            Self::Unsupported => "unsupported",
+            Self::LossyTranslation => "lossy_translation",
             Self::MissingKey => "missing_key",
             Self::InvalidKey => "invalid_key",
             Self::ModelNotAllowed => "model_not_allowed",
@@ -101,7 +110,7 @@ impl RejectCode {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidRequest => 400,
+            Self::InvalidRequest | Self::Unsupported | Self::LossyTranslation => 400,
             Self::MissingKey | Self::InvalidKey => 401,
             Self::ModelNotAllowed | Self::PriorityNotAllowed | Self::PinNotAllowed => 403,
             Self::ModelNotFound | Self::EndpointNotFound => 404,
@@ -130,6 +139,10 @@ impl RejectCode {
     fn message(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The request is not valid.",
+            Self::Unsupported => "No target of this model can do what the request needs.",
+            Self::LossyTranslation => {
+                "Every target of this model would lose a part of the request."
+            }
             Self::MissingKey => {
                 "No API key was given. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
             }
@@ -249,6 +262,51 @@ impl Reject {
         Self {
             retry_after_s: Some(seconds),
             ..Self::with_message(RejectCode::RateLimited, message)
+        }
+    }
+
+    /// 400 naming what no target of the model has.
+    #[must_use]
+    pub fn unsupported(capability: Capability) -> Self {
+        let message = format!(
+            "No target of this model {}. Ask for another model, or change `{}`.",
+            capability.missing(),
+            capability.field()
+        );
+        Self {
+            param: Some(capability.field().to_owned()),
+            ..Self::with_message(RejectCode::Unsupported, message)
+        }
+    }
+
+    /// 400 naming the field that would be lost.
+    #[must_use]
+    pub fn lossy_translation(field: String) -> Self {
+        let message = format!(
+            "No target of this model can express `{field}`, and the model is set to allow no loss. Remove the field, or ask for another model."
+        );
+        Self {
+            param: Some(field),
+            ..Self::with_message(RejectCode::LossyTranslation, message)
+        }
+    }
+
+    /// 400: the pinned provider has no target of this model.
+    #[must_use]
+    pub fn pin_does_not_serve(model: &str) -> Self {
+        let message =
+            format!("The provider that x-ark-provider names does not serve the model '{model}'.");
+        Self::invalid_request(message, Some("x-ark-provider".to_owned()))
+    }
+
+    /// The same refusal, saying when to come back if that is known.
+    #[must_use]
+    pub fn come_back_after(self, retry_after_ms: Option<u64>) -> Self {
+        Self {
+            retry_after_s: retry_after_ms
+                .map(|ms| ms.div_ceil(1000).max(1))
+                .or(self.retry_after_s),
+            ..self
         }
     }
 

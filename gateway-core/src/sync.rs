@@ -18,12 +18,51 @@ pub struct SyncRequest {
     pub snapshot: Option<SnapshotVersion>,
     /// The scores that it runs; 0 before the first.
     pub scores: u64,
-    /// Records dropped since the VM's start because the queue was full.
-    pub dropped: u64,
+    /// What went wrong without failing a request, since the VM's start.
+    #[serde(default)]
+    pub faults: Faults,
     /// What happened since the last exchange.
     pub records: Vec<Record>,
     /// Attempts that still wait for their first byte.
     pub waiting: Vec<Waiting>,
+}
+
+/// Degradations that no record shows, counted since a VM's start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Faults {
+    /// Records dropped because the queue was full.
+    pub records_dropped: u64,
+    /// Requests that passed though their limit could not be checked.
+    pub limits_unchecked: u64,
+    /// Snapshots that contradict themselves; the last good one stays.
+    pub snapshots_refused: u64,
+    /// Attempts whose body could not be made what the provider takes.
+    pub bodies_not_rewritten: u64,
+    /// Attempts of which no request was known: the VM that knew it had trapped.
+    pub attempts_unknown: u64,
+}
+
+impl Faults {
+    /// What is new since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            records_dropped: self.records_dropped.saturating_sub(earlier.records_dropped),
+            limits_unchecked: self
+                .limits_unchecked
+                .saturating_sub(earlier.limits_unchecked),
+            snapshots_refused: self
+                .snapshots_refused
+                .saturating_sub(earlier.snapshots_refused),
+            bodies_not_rewritten: self
+                .bodies_not_rewritten
+                .saturating_sub(earlier.bodies_not_rewritten),
+            attempts_unknown: self
+                .attempts_unknown
+                .saturating_sub(earlier.attempts_unknown),
+        }
+    }
 }
 
 /// Attempts of one target that have not had their first byte: late answers seen before they come.

@@ -4,6 +4,7 @@
 mod envoy_facts;
 mod providers;
 mod scoring;
+mod tokens;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,8 +26,11 @@ use crate::rollout::{Facts, Rollout};
 use crate::workers::{TooMany, Workers};
 use crate::xds::{Answer, DiscoveryRequest, Kind, Publisher};
 
+use tokens::Tokens;
+
 pub use envoy_facts::EnvoyFacts;
-pub use providers::{Loaded, Provider};
+pub use providers::{Credentials, Loaded, Provider};
+pub use tokens::Argv;
 pub use views::{BadEdit, ConfigView, Readiness, ScoresView};
 
 /// How long a fresh sidecar waits for Envoy's word before it hands out a snapshot without all
@@ -62,6 +66,8 @@ pub struct Control {
     today: Date,
     config: Config,
     known: Known,
+    credentials: Credentials,
+    tokens: Tokens,
     credential_problems: BTreeMap<String, String>,
     bad_edit: Option<BadEdit>,
     rollout: Rollout<Provider>,
@@ -88,6 +94,8 @@ impl Control {
             today,
             config: loaded.config.clone(),
             known: Known::default(),
+            credentials: Credentials::new(),
+            tokens: Tokens::default(),
             credential_problems: BTreeMap::new(),
             bad_edit: None,
             rollout: Rollout::default(),
@@ -113,20 +121,10 @@ impl Control {
 
     /// Takes a new valid configuration.
     pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
-        let (wanted, problems) = providers::wanted(&loaded, &self.rollout);
-        for (provider, problem) in &problems {
-            if self.credential_problems.get(provider) != Some(problem) {
-                tracing::warn!(provider, problem, "provider has no usable credential");
-                self.setting
-                    .metrics
-                    .credential_error(provider.clone(), "unreadable");
-            }
-        }
-        self.credential_problems = problems;
         self.config = loaded.config;
+        self.credentials = loaded.credentials;
+        self.tokens.retain(&self.config);
         self.bad_edit = None;
-        let names: BTreeSet<String> = wanted.keys().cloned().collect();
-        self.complete = compile(&self.config, &names, self.today).version;
         self.known = Known {
             models: self.config.models.iter().map(|m| m.name.clone()).collect(),
             providers: self
@@ -137,8 +135,7 @@ impl Control {
                 .collect(),
         };
         self.observations.configure(&targets_of(&self.config));
-        self.rollout.want(wanted);
-        self.envoy.forget_listed();
+        self.want_providers();
         self.publish(now);
     }
 
@@ -152,8 +149,8 @@ impl Control {
     /// # Errors
     /// It cannot be a worker of Envoy, or is one too many.
     pub fn sync(&mut self, mut request: SyncRequest, now: Ms) -> Result<SyncResponse, TooMany> {
-        let dropped = self.workers.heard(&mut request, now)?;
-        self.setting.metrics.dropped(dropped);
+        let faults = self.workers.heard(&mut request, now)?;
+        self.setting.metrics.faults(faults);
         self.first_sync.get_or_insert(now);
         for record in &request.records {
             self.observe(record, now);
@@ -271,7 +268,7 @@ impl Control {
         let needs_one = self
             .rollout
             .given(name)
-            .is_some_and(|given| given.secret.is_some());
+            .is_some_and(|given| given.config.credential.is_some());
         !needs_one || self.xds.secret_taken(&format!("provider/{name}"))
     }
 

@@ -1,5 +1,7 @@
 //! Provider credentials: read late, held briefly, shown nowhere.
 
+pub mod command;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -40,7 +42,13 @@ pub enum CredentialError {
     /// It is not text that fits into a header: a line break, a control character, or not UTF-8.
     NotHeaderText(String),
     /// It is larger than any credential.
-    TooLarge(PathBuf),
+    TooLarge(String),
+    /// A command could not be started.
+    CommandNotStarted(String, std::io::Error),
+    /// A command ended, and not well: how.
+    CommandFailed(String, std::process::ExitStatus),
+    /// A command did not end in time.
+    CommandTooSlow(String),
 }
 
 impl fmt::Display for CredentialError {
@@ -55,10 +63,18 @@ impl fmt::Display for CredentialError {
                 f,
                 "{origin} holds something other than one line of visible ASCII text"
             ),
-            Self::TooLarge(path) => write!(
+            Self::TooLarge(origin) => {
+                write!(f, "{origin} is larger than {CREDENTIAL_LIMIT_BYTES} bytes")
+            }
+            Self::CommandNotStarted(program, error) => write!(f, "cannot run {program}: {error}"),
+            Self::CommandFailed(program, status) => write!(
                 f,
-                "{} is larger than {CREDENTIAL_LIMIT_BYTES} bytes",
-                path.display()
+                "{program} failed ({status}); run it by hand to see what it says"
+            ),
+            Self::CommandTooSlow(program) => write!(
+                f,
+                "{program} did not end within {} s",
+                command::DEADLINE.as_secs()
             ),
         }
     }
@@ -66,7 +82,8 @@ impl fmt::Display for CredentialError {
 
 impl std::error::Error for CredentialError {}
 
-/// Reads the credential of `provider` from where its configuration says; `None` if it wants none.
+/// Reads the credential of `provider` from where its configuration says; `None` if it wants none, or
+/// one that [`command::run`] gets.
 ///
 /// Surrounding white space (the newline that every editor adds) is not part of it.
 ///
@@ -74,7 +91,7 @@ impl std::error::Error for CredentialError {}
 /// It is missing, unreadable, empty, or nothing that a header could carry.
 pub fn resolve(provider: &ProviderConfig) -> Result<Option<Secret>, CredentialError> {
     match &provider.credential {
-        None => Ok(None),
+        None | Some(CredentialConfig::Command(_)) => Ok(None),
         Some(CredentialConfig::Env(name)) => resolve_env(name).map(Some),
         Some(CredentialConfig::File(path)) => resolve_file(path).map(Some),
     }
@@ -98,10 +115,13 @@ fn resolve_file(path: &PathBuf) -> Result<Secret, CredentialError> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() as u64 > CREDENTIAL_LIMIT_BYTES {
-        return Err(CredentialError::TooLarge(path.clone()));
+        return Err(CredentialError::TooLarge(path.display().to_string()));
     }
-    let origin = || path.display().to_string();
-    match std::str::from_utf8(&bytes) {
+    of_bytes(&bytes, || path.display().to_string())
+}
+
+fn of_bytes(bytes: &[u8], origin: impl Fn() -> String) -> Result<Secret, CredentialError> {
+    match std::str::from_utf8(bytes) {
         Ok(text) => check(Zeroizing::new(text.to_owned()), origin),
         Err(_) => Err(CredentialError::NotHeaderText(origin())),
     }

@@ -13,7 +13,7 @@ use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
-use ark_sidecar::config::{self, Config};
+use ark_sidecar::config::{self, Config, CredentialConfig, ProviderConfig};
 use ark_sidecar::control::Loaded;
 use ark_sidecar::envoy::{self, Place};
 use ark_sidecar::serve::{self, SYNC_INTERVAL_MS, shared};
@@ -84,6 +84,11 @@ fn check(file: &Path) -> Result<(), String> {
             );
         }
     }
+    for (n, provider) in loaded.config.providers.iter().enumerate() {
+        if let Some(program) = missing_program(provider) {
+            eprintln!("warning: providers[{n}].credential.command: {program} is not there");
+        }
+    }
     let Config {
         providers,
         models,
@@ -100,8 +105,33 @@ fn check(file: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// The program that prints a provider's credential, if it is not on this machine.
+fn missing_program(provider: &ProviderConfig) -> Option<&str> {
+    match &provider.credential {
+        Some(CredentialConfig::Command(command)) => {
+            let program = command.argv.first()?;
+            (!Path::new(program).is_file()).then_some(program)
+        }
+        Some(CredentialConfig::Env(_) | CredentialConfig::File(_)) | None => None,
+    }
+}
+
+/// What an Envoy without a sidecar cannot do.
+fn refuse_commands(config: &Config) -> Result<(), String> {
+    for (n, provider) in config.providers.iter().enumerate() {
+        if let Some(CredentialConfig::Command(_)) = provider.credential {
+            return Err(format!(
+                "providers[{n}].credential: only `ark serve` runs commands; for a static \
+                 configuration keep the credential in a file that something else refreshes"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn render(args: &RenderEnvoy) -> Result<(), String> {
     let config = config::load(&args.deployment.config).map_err(|error| error.to_string())?;
+    refuse_commands(&config)?;
     let listen = args.deployment.listen.unwrap_or(config.gateway.listen);
     let place = Place {
         filter: args.deployment.filter.clone(),

@@ -4,7 +4,9 @@ mod labels;
 
 use std::collections::BTreeSet;
 
+use ark_dialect::loss::Field;
 use ark_gateway_core::record::{Outcome, Record, UsageSource, Verdict};
+use ark_gateway_core::sync::Faults;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,8 +16,9 @@ use prometheus_client::registry::Registry;
 
 use crate::verdicts;
 use labels::{
-    AttemptLabels, CodeLabels, CredentialLabels, NackLabels, ProviderLabels, ReloadLabels,
-    RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint, outcome, rule,
+    AttemptLabels, CodeLabels, CredentialLabels, FaultLabels, LossLabels, NackLabels,
+    ProviderLabels, ReloadLabels, RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint,
+    outcome, rule,
 };
 
 /// The media type of [`Metrics::encode`].
@@ -46,8 +49,10 @@ pub struct Metrics {
     cost: Family<TargetLabels, Counter>,
     price_unknown: Family<TargetLabels, Counter>,
     rejects: Family<CodeLabels, Counter>,
+    translation_losses: Family<LossLabels, Counter>,
     records: Counter,
     records_dropped: Counter,
+    filter_faults: Family<FaultLabels, Counter>,
     stale_requests: Counter,
     workers: Family<WorkerLabels, Gauge>,
     reloads: Family<ReloadLabels, Counter>,
@@ -76,8 +81,10 @@ impl Default for Metrics {
             cost: Family::default(),
             price_unknown: Family::default(),
             rejects: Family::default(),
+            translation_losses: Family::default(),
             records: Counter::default(),
             records_dropped: Counter::default(),
+            filter_faults: Family::default(),
             stale_requests: Counter::default(),
             workers: Family::default(),
             reloads: Family::default(),
@@ -117,7 +124,7 @@ impl Metrics {
         );
         registry.register(
             "tokens",
-            "Tokens; cached ones are also input",
+            "Tokens; cached and cache-creation ones are also input, reasoning ones also output",
             self.tokens.clone(),
         );
         registry.register(
@@ -136,6 +143,11 @@ impl Metrics {
             self.rejects.clone(),
         );
         registry.register(
+            "translation_losses",
+            "What translations to a provider's dialect left out, by field",
+            self.translation_losses.clone(),
+        );
+        registry.register(
             "stale_requests",
             "Requests served by a worker that had not heard of the sidecar for too long",
             self.stale_requests.clone(),
@@ -149,6 +161,11 @@ impl Metrics {
             "records_dropped",
             "Records that workers dropped as their queue was full",
             self.records_dropped.clone(),
+        );
+        registry.register(
+            "filter_faults",
+            "Degradations in a worker's filter that no record shows",
+            self.filter_faults.clone(),
         );
         registry.register(
             "worker_snapshot_info",
@@ -234,6 +251,13 @@ impl Metrics {
                     })
                     .observe(seconds(ttft_us));
             }
+            for field in &attempt.lost {
+                let labels = LossLabels {
+                    provider: provider.clone(),
+                    field: Field::known_label(field),
+                };
+                self.translation_losses.get_or_create(&labels).inc();
+            }
             if attempt.verdict == Verdict::Auth {
                 self.credential_error(provider, "refused");
             }
@@ -263,7 +287,14 @@ impl Metrics {
             ("input", record.usage.input_tokens),
             ("output", record.usage.output_tokens),
             ("cached", record.usage.cached_tokens),
+            ("cache_creation", record.usage.cache_creation_tokens),
+            ("reasoning", record.usage.reasoning_tokens),
+            ("input_audio", record.usage.input_audio_tokens),
+            ("output_audio", record.usage.output_audio_tokens),
         ] {
+            if tokens == 0 {
+                continue;
+            }
             let TargetLabels { provider, model } = target.clone();
             self.tokens
                 .get_or_create(&TokenLabels {
@@ -275,9 +306,19 @@ impl Metrics {
         }
     }
 
-    /// Counts records that a worker dropped.
-    pub fn dropped(&self, count: u64) {
-        self.records_dropped.inc_by(count);
+    /// Counts what went wrong in a worker without failing a request.
+    pub fn faults(&self, faults: Faults) {
+        self.records_dropped.inc_by(faults.records_dropped);
+        for (kind, count) in [
+            ("limit_unchecked", faults.limits_unchecked),
+            ("snapshot_refused", faults.snapshots_refused),
+            ("body_not_rewritten", faults.bodies_not_rewritten),
+            ("attempt_unknown", faults.attempts_unknown),
+        ] {
+            self.filter_faults
+                .get_or_create(&FaultLabels { kind })
+                .inc_by(count);
+        }
     }
 
     /// Counts a reload: `applied` or `rejected`.

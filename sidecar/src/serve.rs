@@ -1,6 +1,7 @@
 //! `ark serve`: the control plane at work.
 
 mod admin_api;
+mod commands;
 mod private_api;
 mod scrape;
 pub mod shared;
@@ -126,6 +127,7 @@ fn start(tasks: &mut Tasks, shared: &Arc<Shared>, socket: UnixListener, admin: T
     let state = Arc::clone(shared);
     let public = move |request| admin_api::handle(Arc::clone(&state), request);
     tasks.start("admin", http::serve(admin, admin_api::LIMITS, public));
+    tasks.start("commands", commands::run(Arc::clone(shared)));
     tasks.start("tick", tick(Arc::clone(shared)));
 }
 

@@ -17,6 +17,7 @@ pub(crate) fn attempt(provider: &str, model: &str, verdict: Verdict) -> AttemptR
         verdict,
         ttft_us: Some(100_000),
         duration_us: 500_000,
+        lost: Vec::new(),
     }
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
             input_tokens: 10,
             output_tokens: 21,
             cached_tokens: 4,
+            ..Usage::default()
         },
         usage_source: UsageSource::Reported,
         cost: Some(MicroUsd(7)),

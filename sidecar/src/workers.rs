@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ark_gateway_core::snapshot::SnapshotVersion;
-use ark_gateway_core::sync::{SyncRequest, Waiting};
+use ark_gateway_core::sync::{Faults, SyncRequest, Waiting};
 
 use crate::Ms;
 
@@ -27,7 +27,7 @@ pub struct Worker {
     pub scores: u64,
     /// When it last synced.
     pub heard: Ms,
-    dropped: u64,
+    faults: Faults,
     waiting: Vec<Waiting>,
 }
 
@@ -40,11 +40,11 @@ pub struct Workers(BTreeMap<String, Worker>);
 pub struct TooMany;
 
 impl Workers {
-    /// Takes in what a worker reports; returns how many more records it has dropped.
+    /// Takes in what a worker reports; returns what went wrong there since it was last heard.
     ///
     /// # Errors
     /// There are too many workers, or its name is too long.
-    pub fn heard(&mut self, request: &mut SyncRequest, now: Ms) -> Result<u64, TooMany> {
+    pub fn heard(&mut self, request: &mut SyncRequest, now: Ms) -> Result<Faults, TooMany> {
         self.0
             .retain(|_, worker| now.saturating_sub(worker.heard) < FORGET_MS);
         let known = self.0.get(&request.worker);
@@ -52,16 +52,16 @@ impl Workers {
         {
             return Err(TooMany);
         }
-        let dropped = known.map_or(0, |worker| worker.dropped);
+        let earlier = known.map_or_else(Faults::default, |worker| worker.faults);
         let worker = Worker {
             snapshot: request.snapshot.clone(),
             scores: request.scores,
             heard: now,
-            dropped: request.dropped,
+            faults: request.faults,
             waiting: std::mem::take(&mut request.waiting),
         };
         self.0.insert(request.worker.clone(), worker);
-        Ok(request.dropped.saturating_sub(dropped))
+        Ok(request.faults.since(earlier))
     }
 
     /// Every worker that is remembered.
@@ -119,7 +119,10 @@ mod tests {
     fn request(worker: &str, dropped: u64, ages_ms: &[u32]) -> SyncRequest {
         SyncRequest {
             worker: worker.to_owned(),
-            dropped,
+            faults: Faults {
+                records_dropped: dropped,
+                ..Faults::default()
+            },
             waiting: vec![Waiting {
                 provider: "a".to_owned(),
                 model: "m".to_owned(),
@@ -148,8 +151,13 @@ mod tests {
     #[test]
     fn drops_are_counted_once_and_the_number_of_workers_is_bounded() {
         let mut workers = Workers::default();
-        assert_eq!(workers.heard(&mut request("w", 3, &[]), 0), Ok(3));
-        assert_eq!(workers.heard(&mut request("w", 5, &[]), 1), Ok(2));
+        let mut dropped = |request: &mut SyncRequest, now| {
+            workers
+                .heard(request, now)
+                .map(|faults| faults.records_dropped)
+        };
+        assert_eq!(dropped(&mut request("w", 3, &[]), 0), Ok(3));
+        assert_eq!(dropped(&mut request("w", 5, &[]), 1), Ok(2));
         for n in 0..MAX_WORKERS - 1 {
             workers
                 .heard(&mut request(&n.to_string(), 0, &[]), 2)
@@ -159,7 +167,10 @@ mod tests {
             workers.heard(&mut request("one more", 0, &[]), 3),
             Err(TooMany)
         );
-        assert_eq!(workers.heard(&mut request("w", 5, &[]), 4), Ok(0));
+        assert_eq!(
+            workers.heard(&mut request("w", 5, &[]), 4),
+            Ok(Faults::default())
+        );
         assert_eq!(workers.live(4).count(), MAX_WORKERS);
         assert_eq!(workers.live(5_003).count(), 1);
         workers

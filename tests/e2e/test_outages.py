@@ -174,7 +174,7 @@ def test_a_sidecar_that_talks_nonsense_changes_nothing(ark):
 def test_a_snapshot_that_contradicts_itself_is_refused(ark):
     """Valid JSON of the right shape, from a sidecar of another version or a broken one."""
     version = snapshot_header(ark)
-    sync = json.dumps({"worker": "test", "scores": 0, "dropped": 0, "records": [], "waiting": []})
+    sync = json.dumps({"worker": "test", "scores": 0, "records": [], "waiting": []})
     good = over_socket(ark, sync)["snapshot"]
     assert good["version"] == version
     wrong = dict(good, version="ffffffffffff")

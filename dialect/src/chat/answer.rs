@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{ChatRequest, Part};
+use crate::embeddings::Encoding;
 use crate::usage::Usage;
 
 /// An answer to a [`ChatRequest`].
@@ -66,4 +67,6 @@ pub struct AnswerContext {
     /// The request, for dialects that repeat it in the answer (Responses) or need to know what was
     /// asked (`include_usage`).
     pub request: std::rc::Rc<ChatRequest>,
+    /// The form in which embeddings were asked for.
+    pub encoding: Encoding,
 }

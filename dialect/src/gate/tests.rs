@@ -50,6 +50,22 @@ fn the_first_event_decides() {
         ("data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n".into(), Some(InvalidRequest)),
         ("{\n \"error\": {\"code\": \"server_error\"}\n}\n".into(), Some(Server)),
         ("{\"choices\": []}".into(), None),
+        // MiniMax, with status 200; its answers have the member too.
+        (r#"{"base_resp":{"status_code":1008,"status_msg":"insufficient balance"}}"#.into(), Some(RateLimited)),
+        (r#"data: {"choices":[],"base_resp":{"status_code":0,"status_msg":""}}"#.into(), None),
+        // DashScope
+        (
+            "event:error\n:HTTP_STATUS/400\ndata:{\"code\":\"InvalidApiKey\",\"message\":\"m\",\"request_id\":\"r\"}\n\n".into(),
+            Some(Auth),
+        ),
+        (r#"data: {"code":"InvalidParameter","message":"m","request_id":"r"}"#.into(), Some(InvalidRequest)),
+        (r#"data: {"code":0,"message":"ok","choices":[]}"#.into(), None),
+        (r#"data: {"type":"message_start","message":{"id":"x"}}"#.into(), None),
+        // Mistral
+        (
+            r#"{"object":"Error","message":{"detail":[{"loc":["body","n"],"msg":"m"}]},"type":"invalid_request_error","code":3001}"#.into(),
+            Some(InvalidRequest),
+        ),
         ("data: [DONE]\n\n".into(), Some(Server)),
         ("upstream connect error".into(), Some(Server)),
         (": ping\n\n".into(), Some(Server)),
@@ -80,5 +96,21 @@ fn looking_ahead_is_bounded() {
     for line in [": ping\n\n", "x"] {
         let endless = line.repeat(LOOK_AHEAD_BYTES);
         assert_eq!(class(&endless), None);
+    }
+}
+
+#[test]
+fn an_error_hides_in_a_whole_answer() {
+    let class = |body: &str| hidden_error(body.as_bytes()).map(|error| error.class);
+    for (body, expected) in [
+        (r#"{"error":{"code":429}}"#, Some(ErrorClass::RateLimited)),
+        (
+            r#"{"id":"x","base_resp":{"status_code":1004,"status_msg":"m"}}"#,
+            Some(ErrorClass::Auth),
+        ),
+        (r#"{"id":"x","choices":[{}],"error":null}"#, None),
+        ("[]", None),
+    ] {
+        assert_eq!(class(body), expected, "{body}");
     }
 }

@@ -27,6 +27,11 @@ fn check(body: &str) -> Result<[Option<(String, String)>; 2], ScanError> {
         scan.members.map(|member| {
             member.map(|m| {
                 assert!(m.closed);
+                let key = &body[m.key_start..m.span.start];
+                assert!(
+                    key.starts_with('"') && key.trim_end().ends_with(':'),
+                    "{key}"
+                );
                 let kept = String::from_utf8(m.raw).unwrap();
                 (body[m.span].to_owned(), kept)
             })

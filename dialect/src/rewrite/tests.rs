@@ -78,3 +78,28 @@ fn a_plan_fits_its_own_body_only() {
         })
     );
 }
+
+#[test]
+fn plans_grow_and_what_is_taken_away_takes_its_edits_along() {
+    let body = r#"{"model":"m","stream":true,"stream_options":{"include_usage":false},"x":1}"#;
+    let at = |text: &str| {
+        let start = body.find(text).unwrap();
+        start..start + text.len()
+    };
+    let out = |at| Splice {
+        at,
+        text: "".into(),
+    };
+    let options = out(at(r#","stream_options":{"include_usage":false}"#));
+    let insert = Splice {
+        at: 1..1,
+        text: r#""y":2,"#.into(),
+    };
+    let plan = plan_for(body, BOTH).with(vec![out(at(r#","x":1"#)), options, insert]);
+    assert_eq!(
+        String::from_utf8(plan.apply(body.as_bytes()).unwrap()).unwrap(),
+        r#"{"y":2,"model":"n\"w","stream":true}"#
+    );
+    // What lies outside the body is no splice of it.
+    assert!(Plan::new(vec![out(3..9)], 8).is_empty());
+}

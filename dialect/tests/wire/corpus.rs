@@ -1,6 +1,6 @@
 //! Replays what the fuzz targets have found worth keeping.
 
-use crate::properties;
+use crate::{event_stream, properties};
 use std::path::Path;
 
 fn replay(target: &str, check: impl Fn(&[u8])) {
@@ -29,6 +29,11 @@ fn the_corpora_hold() {
     replay("gate", |input| {
         seeds.iter().for_each(|&seed| properties::gate(input, seed));
         properties::provider_error(input);
+    });
+    replay("event_stream", |input| {
+        seeds.iter().for_each(|&seed| {
+            event_stream::properties::event_stream(input, seed);
+        });
     });
     replay("relay", |input| {
         seeds

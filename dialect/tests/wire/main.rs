@@ -6,7 +6,14 @@
     reason = "a test may panic, and says what it skipped"
 )]
 
+mod anthropic;
 mod any_bytes;
+mod bedrock;
 mod corpus;
+mod event_stream;
+mod gemini;
+mod openai_chat;
 mod properties;
 mod recorded;
+mod responses;
+mod vendor;

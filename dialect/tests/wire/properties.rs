@@ -11,7 +11,7 @@ use ark_dialect::sse::{Overflow, SseReader};
 use serde_json::{Value, json};
 
 /// `bytes` cut into pieces whose sizes follow from `seed`; no piece is empty.
-fn cut(bytes: &[u8], seed: u64) -> Vec<&[u8]> {
+pub(crate) fn cut(bytes: &[u8], seed: u64) -> Vec<&[u8]> {
     let mut state = seed | 1;
     let mut rest = bytes;
     let mut pieces = Vec::new();

@@ -11,7 +11,7 @@ use ark_dialect::request::{RequestFacts, RequestInspector};
 use serde_json::Value;
 
 /// Request and response body of a go-vcr cassette; `None`, and a word, when it is not there.
-fn recorded(name: &str) -> Option<[String; 2]> {
+pub(crate) fn recorded(name: &str) -> Option<[String; 2]> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../shared/data/recorded-openai")
         .join(name)

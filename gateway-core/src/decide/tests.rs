@@ -8,13 +8,16 @@ fn policy() -> Policy {
     Policy::new(demo()).unwrap()
 }
 
-fn facts(priority: Priority) -> Facts {
+fn facts(priority: Priority) -> Facts<'static> {
     Facts {
         model: ModelId(0),
         priority,
         pin: None,
-        input_tokens: 1_000,
-        max_output_tokens: None,
+        needs: Needs {
+            input_tokens: 1_000,
+            ..Needs::default()
+        },
+        refused: &[],
     }
 }
 
@@ -36,7 +39,7 @@ fn scores(snapshot: &Snapshot, targets: Vec<TargetScore>) -> Scores {
     }
 }
 
-fn order(decision: Option<Decision>) -> Vec<u16> {
+fn order(decision: Result<Decision, NoTarget>) -> Vec<u16> {
     decision.unwrap().targets().map(|t| t.0).collect()
 }
 
@@ -45,7 +48,7 @@ fn nothing_known_is_the_operators_order() {
     let policy = policy();
     let decision = decide(&policy, None, &facts(Priority::Standard), 7).unwrap();
     assert_eq!(decision.rule, Rule::Static);
-    assert_eq!(order(Some(decision)), [0, 1, 2]);
+    assert_eq!(order(Ok(decision)), [0, 1, 2]);
 }
 
 #[test]
@@ -98,9 +101,9 @@ fn a_pin_leaves_no_choice() {
     pinned.pin = Some(ProviderId(2));
     let decision = decide(&policy, None, &pinned, 0).unwrap();
     assert_eq!(decision.rule, Rule::Pin);
-    assert_eq!(order(Some(decision)), [2]);
+    assert_eq!(order(Ok(decision)), [2]);
     pinned.model = ModelId(1);
-    assert!(decide(&policy, None, &pinned, 0).is_none());
+    assert_eq!(decide(&policy, None, &pinned, 0), Err(NoTarget::Pin));
 }
 
 #[test]
@@ -140,14 +143,75 @@ fn near_equals_share() {
         let draw = draw.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let decision = decide(&policy, Some(&scores), &facts(Priority::Critical), draw).unwrap();
         assert_eq!(decision.rule, Rule::NearEqual);
-        let order = order(Some(decision));
+        let order = order(Ok(decision));
         first[usize::from(order[0])] += 1;
         assert_eq!(order.len(), 3);
     }
     assert!(first[..3].iter().all(|n| *n > 800), "{first:?}");
 }
 
+/// Model `big` with targets that lack what the mask says: bit 0 tools, bit 1 images.
+fn lacking(masks: [u8; 4]) -> Policy {
+    let mut snapshot = demo();
+    for (target, mask) in snapshot.targets.iter_mut().zip(masks) {
+        target.capabilities.tools = mask & 1 == 0;
+        target.capabilities.images = mask & 2 == 0;
+    }
+    Policy::new(snapshot).unwrap()
+}
+
+#[test]
+fn what_a_target_lacks_keeps_the_request_away_from_it() {
+    let mut asked = facts(Priority::Standard);
+    asked.needs.tools = true;
+    let policy = lacking([1, 0, 1, 0]);
+    assert_eq!(order(decide(&policy, None, &asked, 0)), [1, 3]);
+    let scores = scores(policy.snapshot(), vec![measured(10.0); 5]);
+    let mut by_score = order(decide(&policy, Some(&scores), &asked, 5));
+    by_score.sort_unstable();
+    assert_eq!(by_score, [1, 3]);
+    // Neither exploration nor a pin gets around it.
+    asked.pin = Some(ProviderId(0));
+    assert_eq!(
+        decide(&policy, Some(&scores), &asked, 0),
+        Err(NoTarget::Lacking(Capability::Tools))
+    );
+    asked.pin = None;
+    asked.needs.images = true;
+    assert_eq!(
+        decide(&lacking([1, 2, 3, 1]), None, &asked, 0),
+        Err(NoTarget::Lacking(Capability::Tools))
+    );
+}
+
+#[test]
+fn targets_that_their_dialect_rules_out_are_not_tried() {
+    let mut asked = facts(Priority::Standard);
+    asked.refused = &[TargetId(0), TargetId(2)];
+    assert_eq!(order(decide(&policy(), None, &asked, 0)), [1, 3]);
+    asked.refused = &[TargetId(0), TargetId(1), TargetId(2), TargetId(3)];
+    assert_eq!(decide(&policy(), None, &asked, 0), Err(NoTarget::Refused));
+}
+
 proptest! {
+    /// Tightening a filter never admits a target that was not admitted before.
+    #[test]
+    fn lacking_more_never_admits_more(masks in any::<[u8; 4]>(), more in any::<[u8; 4]>()) {
+        let mut asked = facts(Priority::Standard);
+        asked.needs.tools = true;
+        asked.needs.images = true;
+        let admitted = |masks: [u8; 4]| {
+            decide(&lacking(masks), None, &asked, 0)
+                .map(|d| d.targets().collect::<Vec<_>>())
+                .unwrap_or_default()
+        };
+        let tighter = std::array::from_fn(|i| masks[i] | more[i]);
+        // Three of four fit into an order: a fourth may move up, but only one that passes.
+        for target in admitted(tighter) {
+            prop_assert_eq!(masks[usize::from(target.0)] & 3, 0);
+        }
+    }
+
     #[test]
     fn an_order_is_complete_and_repeats_nothing(
         ttfts in prop::collection::vec(prop::option::of(1.0f32..10_000.0), 5),
@@ -163,9 +227,9 @@ proptest! {
         let scores = scores(policy.snapshot(), targets);
         let asked = facts(Priority::ALL[which]);
         let decision = decide(&policy, Some(&scores), &asked, draw).unwrap();
-        let mut order = order(Some(decision));
+        let mut order = order(Ok(decision));
         prop_assert_eq!(order.len(), usize::from(attempts));
-        prop_assert_eq!(decide(&policy, Some(&scores), &asked, draw), Some(decision));
+        prop_assert_eq!(decide(&policy, Some(&scores), &asked, draw), Ok(decision));
         order.sort_unstable();
         order.dedup();
         prop_assert_eq!(order.len(), usize::from(attempts));

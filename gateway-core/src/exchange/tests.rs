@@ -1,6 +1,11 @@
 use super::*;
 use crate::admit::Admission;
+use crate::capability::Needs;
 use crate::decide::{Facts, decide};
+use crate::money::MicroUsd;
+use crate::priority::Priority;
+use crate::record::{Outcome, UsageSource};
+use crate::snapshot::ProviderId;
 use crate::testing::demo;
 use proptest::prelude::*;
 
@@ -21,8 +26,11 @@ fn decided(stream: bool) -> Exchange {
         model,
         priority: Priority::Standard,
         pin: None,
-        input_tokens: 10,
-        max_output_tokens: None,
+        needs: Needs {
+            input_tokens: 10,
+            ..Needs::default()
+        },
+        refused: &[],
     };
     let decision = decide(exchange.policy(), None, &facts, 0).unwrap();
     exchange.decided(decision, Knowledge::default(), 10);
@@ -54,7 +62,7 @@ fn a_plain_answer() {
     exchange.usage_reported(Usage {
         input_tokens: 100,
         output_tokens: 50,
-        cached_tokens: 0,
+        ..Usage::default()
     });
     exchange.attempt_complete();
     let record = exchange.settle(End::Complete, 10 * MS).unwrap();
@@ -210,4 +218,40 @@ proptest! {
         prop_assert_eq!(records, 1);
         prop_assert_eq!(in_flight(&exchange), 0);
     }
+}
+
+#[test]
+fn a_failed_answer_says_when_the_provider_wants_to_be_asked_again() {
+    let mut exchange = decided(false);
+    exchange.attempt_began("a", 0);
+    assert!(exchange.has_next());
+    exchange.attempt_answered(429, MS);
+    exchange.attempt_began("b", MS);
+    exchange.attempt_began("c", MS);
+    assert!(!exchange.has_next());
+    exchange.come_back_after(1_500);
+    exchange.attempt_answered(429, 2 * MS);
+    let Answer::Fail(reject) = exchange.answer(429, 2 * MS) else {
+        panic!("a 429 of the last target is a failure");
+    };
+    assert_eq!(
+        (reject.code, reject.retry_after_s),
+        (RejectCode::ProviderOverloaded, Some(2))
+    );
+}
+
+#[test]
+fn what_a_translation_lost_is_in_the_record_of_its_attempt() {
+    let mut exchange = decided(false);
+    exchange.attempt_began("a", 0);
+    exchange.attempt_lost(vec!["seed".into()]);
+    exchange.attempt_failed(Verdict::Auth, MS);
+    exchange.attempt_began("b", MS);
+    assert!(exchange.lost().is_empty());
+    exchange.attempt_lost(vec!["logprobs".into()]);
+    assert_eq!(exchange.lost(), ["logprobs"]);
+    let record = exchange.settle(End::ClientGone, MS).unwrap();
+    assert_eq!(record.attempts[0].lost, ["seed"]);
+    assert_eq!(record.attempts[0].verdict, Verdict::Auth);
+    assert_eq!(record.attempts[1].lost, ["logprobs"]);
 }

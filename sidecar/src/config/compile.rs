@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::money::{MicroUsdPerMillion, Price};
 use ark_gateway_core::snapshot::{
-    FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, ProviderId,
-    ProviderSpec, Snapshot, SnapshotVersion, TargetId, TargetSpec,
+    GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot,
+    SnapshotVersion, TargetId, TargetSpec,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -56,7 +55,7 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         authority: provider.endpoint.authority(),
         base_path: provider.endpoint.base_path.clone(),
         api_version: provider.api_version.clone(),
-        vendor: None,
+        vendor: provider.vendor.clone(),
         tier: provider.tier,
         certifications: u8::try_from(provider.certifications.len()).unwrap_or(u8::MAX),
         max_in_flight: provider.limits.max_in_flight,
@@ -88,8 +87,8 @@ fn compile_model(
             provider: ProviderId(id(index)),
             model: target.model.clone(),
             price,
-            capabilities: Capabilities::ALL,
-            default_max_tokens: 4096,
+            capabilities: target.capabilities,
+            default_max_tokens: target.default_max_tokens,
         });
     }
     ModelSpec {
@@ -98,8 +97,8 @@ fn compile_model(
         reference_price: reference,
         first_byte_timeout_ms: model.timeouts.first_byte_ms,
         total_timeout_ms: model.timeouts.total_ms,
-        on_loss: OnLoss::default(),
-        fail_over_on: FailOverOn::default(),
+        on_loss: model.on_loss,
+        fail_over_on: model.fail_over_on,
     }
 }
 

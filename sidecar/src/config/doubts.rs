@@ -1,12 +1,17 @@
 //! What is not wrong with a configuration, but that its operator should know of.
 
-use super::{Config, Date, PriceConfig, Problem, Scheme};
+use ark_gateway_core::snapshot::ProviderKind;
+
+use super::{
+    AuthConfig, Config, CredentialConfig, Date, PriceConfig, Problem, ProviderConfig, Scheme,
+};
 
 /// SHA-256 of `ark-demo`, the key of the local demo, which everybody knows.
 const DEMO_DIGEST: &str = "26e9446d67a12a8fe707951cf97f3eec88b116e19dafd9fdfc24bbe4e8d45e17";
 
 /// What is doubtful in `config` on `today`: prices out of date (they count as unknown), keys that
-/// everybody knows, credentials sent in clear text, providers that nothing uses.
+/// everybody knows, credentials sent in clear text, tokens that nothing refreshes, providers that
+/// nothing uses.
 #[must_use]
 pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
     let mut warnings = Vec::new();
@@ -45,6 +50,13 @@ fn warn_of_providers(config: &Config, warnings: &mut Vec<Problem>) {
                 hint: Some("use https:// unless the network between is yours".to_owned()),
             });
         }
+        if is_token_that_ages(provider) {
+            warnings.push(Problem {
+                path: format!("providers[{p}].credential"),
+                message: "is read once, but a token lives an hour or so".to_owned(),
+                hint: Some("use {file: PATH} or {command: [PROGRAM, ARGUMENT]}".to_owned()),
+            });
+        }
         let mut targets = config.models.iter().flat_map(|model| &model.targets);
         if !targets.any(|target| target.provider == provider.name) {
             warnings.push(Problem {
@@ -54,6 +66,12 @@ fn warn_of_providers(config: &Config, warnings: &mut Vec<Problem>) {
             });
         }
     }
+}
+
+/// An OAuth token in the environment, which nobody can change while Ark runs.
+fn is_token_that_ages(provider: &ProviderConfig) -> bool {
+    let is_token = provider.kind == ProviderKind::Vertex || provider.auth == AuthConfig::Bearer;
+    is_token && matches!(provider.credential, Some(CredentialConfig::Env(_)))
 }
 
 fn warn_of_keys(config: &Config, warnings: &mut Vec<Problem>) {

@@ -1,5 +1,6 @@
 //! `ark.yaml`: read strictly, reported completely, compiled once into a snapshot.
 
+mod capable;
 mod compile;
 mod date;
 mod doubts;
@@ -8,6 +9,7 @@ mod node;
 mod problem;
 mod read;
 mod shape;
+mod vendor;
 mod words;
 
 #[cfg(test)]
@@ -24,9 +26,10 @@ pub use doubts::warnings;
 pub use endpoint::{Endpoint, Host, Scheme};
 pub use problem::{Problem, Problems};
 pub use shape::{
-    Config, CredentialConfig, GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig,
-    ModelTimeoutsConfig, PriceConfig, ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig,
-    TargetConfig, TenantConfig, TlsConfig, TlsVersion,
+    AuthConfig, AwsConfig, AwsCredentialsConfig, CommandConfig, Config, CredentialConfig,
+    GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig, ModelTimeoutsConfig, PriceConfig,
+    ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TargetConfig, TenantConfig,
+    TlsConfig, TlsVersion,
 };
 
 /// Why a file gave no [`Config`].

@@ -237,8 +237,13 @@ impl<'a> Fields<'a, '_> {
     ) -> Option<T> {
         match self.find(name) {
             Some(node) => read(&node),
-            None => self.child_problem(name, "is missing"),
+            None => self.child_problem(name, "is missing", None),
         }
+    }
+
+    /// Reports that a field is missing, with what to do about it.
+    pub(super) fn missing<T>(&mut self, name: &'static str, hint: impl Into<String>) -> Option<T> {
+        self.child_problem(name, "is missing", Some(hint.into()))
     }
 
     /// A field that may be absent.
@@ -266,8 +271,10 @@ impl<'a> Fields<'a, '_> {
         }
     }
 
-    fn child_problem<T>(&self, name: &str, message: &str) -> Option<T> {
-        self.node.child(&Value::Null, name).problem(message)
+    fn child_problem<T>(&self, name: &str, message: &str, hint: Option<String>) -> Option<T> {
+        let child = self.node.child(&Value::Null, name);
+        child.sink.push(child.path(), message.to_owned(), hint);
+        None
     }
 
     /// Reports every field that nothing has read. `secret_hint` says where secrets belong.

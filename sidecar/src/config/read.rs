@@ -1,5 +1,6 @@
 //! From a parsed document to a [`Config`]: the file's schema, block by block.
 
+mod capability;
 mod model;
 mod priority;
 mod provider;
@@ -9,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::Value;
 
 use super::node::{Node, Sink};
@@ -118,8 +120,16 @@ fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {
 /// reference to it wrong. And what has been claimed so far, so that duplicates are seen.
 struct Names {
     providers: Vec<String>,
+    kinds: BTreeMap<String, Made>,
     models: Vec<String>,
     claimed: RefCell<BTreeMap<(&'static str, String), String>>,
+}
+
+/// What decides on what a provider's models can do.
+#[derive(Clone)]
+struct Made {
+    kind: ProviderKind,
+    vendor: Option<String>,
 }
 
 impl Names {
@@ -134,6 +144,7 @@ impl Names {
         };
         Self {
             providers: names("providers"),
+            kinds: kinds_of(document),
             models: names("models"),
             claimed: RefCell::default(),
         }
@@ -150,6 +161,25 @@ impl Names {
             }
         }
     }
+}
+
+fn kinds_of(document: &Value) -> BTreeMap<String, Made> {
+    let items = document.get("providers").and_then(Value::as_array);
+    let items = items.map(Vec::as_slice).unwrap_or_default().iter();
+    let made = items.filter_map(|item| {
+        let text = |field: &str| item.get(field).and_then(Value::as_str);
+        let kind = text("kind")?;
+        let (_, kind) = provider::kind::KINDS
+            .iter()
+            .find(|(name, _)| *name == kind)?;
+        let vendor = text("vendor").map(str::to_owned);
+        let made = Made {
+            kind: *kind,
+            vendor,
+        };
+        Some((text("name")?.to_owned(), made))
+    });
+    made.collect()
 }
 
 /// The name of one of `defined`.

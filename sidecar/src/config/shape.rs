@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::money::Price;
 use ark_gateway_core::priority::{Priority, PrioritySpec};
-use ark_gateway_core::snapshot::{ProviderKind, RequestLimit, Tier};
+use ark_gateway_core::snapshot::{FailOverOn, OnLoss, ProviderKind, RequestLimit, Tier};
 
 use super::date::Date;
 use super::endpoint::Endpoint;
@@ -45,10 +46,15 @@ pub struct ProviderConfig {
     pub name: String,
     /// Its wire format.
     pub kind: ProviderKind,
+    /// Whose quirks an OpenAI-compatible server has; always present for that kind, never for others.
+    pub vendor: Option<String>,
     /// Where it is.
     pub endpoint: Endpoint,
-    /// Azure's `api-version`; always present for Azure, never for others.
+    /// Azure's `api-version` or Anthropic's `anthropic-version`; always present for these two kinds,
+    /// never for others.
     pub api_version: Option<String>,
+    /// Amazon's side of it; always present for Bedrock, never for others.
+    pub aws: Option<AwsConfig>,
     /// Where it stands in price and trust.
     pub tier: Tier,
     /// Where it processes data.
@@ -57,8 +63,11 @@ pub struct ProviderConfig {
     pub certifications: Vec<String>,
     /// What list prices are multiplied by, in millionths.
     pub price_multiplier_millionths: u64,
-    /// Where its credential is kept; `None` for a server that wants none.
+    /// Where its credential is kept; `None` for a server that wants none, and for a Bedrock whose
+    /// requests are signed.
     pub credential: Option<CredentialConfig>,
+    /// How the credential travels.
+    pub auth: AuthConfig,
     /// What it takes.
     pub limits: ProviderLimitsConfig,
     /// How long to wait for it.
@@ -74,6 +83,50 @@ pub enum CredentialConfig {
     Env(String),
     /// The path of a file.
     File(PathBuf),
+    /// A program that prints it.
+    Command(CommandConfig),
+}
+
+/// A program whose standard output is a credential that does not last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandConfig {
+    /// The program's absolute path and its arguments, at least the former. There is no shell.
+    pub argv: Vec<String>,
+    /// How often it is run, in seconds.
+    pub refresh_s: u32,
+}
+
+/// How a credential travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthConfig {
+    /// As the kind's own API keys do.
+    #[default]
+    Key,
+    /// As `authorization: Bearer`, though the kind's own API keys do not.
+    Bearer,
+}
+
+/// Bedrock's `aws`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// The region that requests are signed for.
+    pub region: String,
+    /// With what they are signed; unused when the provider has a `credential`.
+    pub credentials: AwsCredentialsConfig,
+}
+
+/// Where Envoy has the credentials from with which it signs. They never pass through the sidecar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AwsCredentialsConfig {
+    /// Wherever AWS's own tools look: Envoy's environment, a role of its pod or machine.
+    Chain,
+    /// An AWS credentials file.
+    File {
+        /// Its path, as Envoy sees it.
+        path: PathBuf,
+        /// The section of the file.
+        profile: String,
+    },
 }
 
 /// A provider's `limits`: what it takes, all Envoy workers together.
@@ -124,6 +177,10 @@ pub struct ModelConfig {
     pub name: String,
     /// How long it may take.
     pub timeouts: ModelTimeoutsConfig,
+    /// What to do when a translation would lose something.
+    pub on_loss: OnLoss,
+    /// Which refusals by one target are tried at the next.
+    pub fail_over_on: FailOverOn,
     /// Its targets in the operator's order; at least one.
     pub targets: Vec<TargetConfig>,
 }
@@ -146,6 +203,10 @@ pub struct TargetConfig {
     pub model: String,
     /// The list price; `None` when the operator has not said.
     pub price: Option<PriceConfig>,
+    /// What it can do: what the operator said, on top of what its provider's kind can.
+    pub capabilities: Capabilities,
+    /// Output tokens to allow when the client set no bound and the provider demands one.
+    pub default_max_tokens: u32,
 }
 
 /// A target's `price`: a list price in US dollars, not yet multiplied.

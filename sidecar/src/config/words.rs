@@ -1,8 +1,9 @@
 //! Judging single words of the file: names, near misses, and what must not be repeated.
 
 /// Beginnings of well-known providers' keys.
-const KEY_PREFIXES: [&str; 12] = [
-    "sk-", "sk_", "rk-", "pk-", "gsk_", "xai-", "hf_", "ghp_", "AIza", "AKIA", "Bearer ", "bearer ",
+const KEY_PREFIXES: [&str; 15] = [
+    "sk-", "sk_", "rk-", "pk-", "gsk_", "xai-", "hf_", "ghp_", "AIza", "ya29.", "AKIA", "ABSK",
+    "eyJ", "Bearer ", "bearer ",
 ];
 
 /// Whether text has the form of a well-known kind of secret: the operator has pasted a key.

@@ -307,6 +307,130 @@ fn a_provider_without_its_credential_is_not_used_and_a_lost_one_is_kept_where_it
     }
 }
 
+/// Provider `a` has its credential from a command, `b` wants none.
+fn with_command() -> Loaded {
+    let command = "9101/v1\n    credential: {command: [/bin/token], refresh_s: 60}";
+    let yaml = config_yaml(&["a", "b"]).replace("9101/v1", command);
+    Loaded::new(config::parse(&yaml).unwrap())
+}
+
+fn argv() -> Argv {
+    vec!["/bin/token".to_owned()]
+}
+
+fn token(text: &str) -> Result<Secret, String> {
+    Ok(Secret::new(text.to_owned()))
+}
+
+impl World {
+    fn secret_of_a(&mut self) -> Option<String> {
+        let ask = DiscoveryRequest {
+            resource_names: vec!["provider/a".to_owned()],
+            ..DiscoveryRequest::default()
+        };
+        match self.control.discover(Kind::Secrets, &ask, self.now) {
+            Answer::Unchanged => None,
+            Answer::Resources(body) => {
+                let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                let secret = &body["resources"][0]["generic_secret"]["secret"]["inline_string"];
+                Some(secret.as_str().unwrap().to_owned())
+            }
+        }
+    }
+
+    fn problem_of_a(&self) -> serde_json::Value {
+        let view = serde_json::to_value(self.control.config_view(self.now)).unwrap();
+        view["targets"][0]["credential_problem"].clone()
+    }
+}
+
+#[test]
+fn a_provider_serves_once_its_command_has_printed_a_credential() {
+    let mut world = World::new(&[]);
+    world.control.replace_config(with_command(), 0);
+    let commands = world.control.commands();
+    assert_eq!(commands, BTreeMap::from([(argv(), 60)]));
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["b"]);
+    assert_eq!(world.problem_of_a(), "its command has not ended yet");
+    assert!(
+        world.clusters.contains(&"a".to_owned()),
+        "Envoy is prepared"
+    );
+
+    world
+        .control
+        .command_ended(&argv(), token("first"), world.now);
+    world.run_for(1_000);
+    assert_eq!(world.served(), ["a", "b"]);
+    assert_eq!(world.problem_of_a(), serde_json::Value::Null);
+
+    let failed = || Err("it is broken".to_owned());
+    world.control.command_ended(&argv(), failed(), world.now);
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["a", "b"], "the last one stays");
+    assert_eq!(world.secret_of_a().as_deref(), Some("first"));
+    assert_eq!(world.problem_of_a(), "it is broken");
+    let metrics = world.control.metrics().encode(std::iter::empty()).unwrap();
+    let count = "credential_errors_total{provider=\"a\",reason=\"command\"} 1";
+    assert!(metrics.contains(count), "{metrics}");
+
+    // Another edit of the file takes nothing away.
+    world.control.replace_config(with_command(), world.now);
+    assert_eq!(world.secret_of_a().as_deref(), Some("first"));
+    world
+        .control
+        .command_ended(&argv(), token("second"), world.now);
+    assert_eq!(world.secret_of_a().as_deref(), Some("second"));
+    assert_eq!(world.served(), ["a", "b"]);
+
+    world.control.replace_config(loaded(&["b"]), world.now);
+    world.run_for(10_000);
+    world
+        .control
+        .command_ended(&argv(), token("third"), world.now);
+    assert_eq!(world.secret_of_a(), None, "nobody wants it any more");
+}
+
+#[test]
+fn a_command_that_never_worked_leaves_its_provider_out_until_it_does() {
+    let mut world = World::new(&[]);
+    world.control.replace_config(with_command(), 0);
+    let failed = Err("it is broken".to_owned());
+    world.control.command_ended(&argv(), failed, 0);
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["b"]);
+    assert!(!world.clusters.contains(&"a".to_owned()));
+    world
+        .control
+        .command_ended(&argv(), token("first"), world.now);
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["a", "b"]);
+}
+
+/// Envoy still has the credential that the sidecar before this one gave it.
+#[test]
+fn a_restarted_sidecar_takes_nothing_from_envoy_while_a_command_runs() {
+    let mut world = World::new(&[]);
+    world.control.replace_config(with_command(), 0);
+    world.control.command_ended(&argv(), token("first"), 0);
+    world.run_for(5_000);
+    assert_eq!(world.served(), ["a", "b"]);
+    world.control = Control::new(setting(), with_command(), today());
+    world.now = 0;
+    for _ in 0..40 {
+        world.run_for(250);
+        assert_eq!(world.served(), ["a", "b"]);
+        assert!(world.clusters.contains(&"a".to_owned()));
+    }
+    world
+        .control
+        .command_ended(&argv(), token("second"), world.now);
+    world.run_for(1_000);
+    assert_eq!(world.secret_of_a().as_deref(), Some("second"));
+    assert_eq!(world.served(), ["a", "b"]);
+}
+
 #[test]
 fn records_become_scores_within_a_tick_and_stale_ones_become_unknown() {
     let mut world = World::new(&["a", "b"]);

@@ -1,10 +1,10 @@
 //! One cluster per provider, and the sidecar's.
 
-use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::{Value, json};
 
 use super::{
-    CONNECTION_BUFFER_BYTES, Mode, Place, SIDECAR_CLUSTER, from_sidecar, milliseconds, secret, wasm,
+    CONNECTION_BUFFER_BYTES, Mode, Place, SIDECAR_CLUSTER, authentication, headers, milliseconds,
+    wasm,
 };
 use crate::config::{Host, ProviderConfig, Scheme, TlsVersion};
 
@@ -14,13 +14,6 @@ const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Envoy's own limits are out of the way on purpose: a request over one of them is answered 503
 /// without a retry, whereas the filter, which knows `max_in_flight`, sends it to the next target.
 const NO_LIMIT: u32 = 1_000_000;
-
-/// A cluster does not warm, and so its provider does not enter the snapshot, before its secret is
-/// there; but an Envoy whose sidecar has gone must not wait for ever.
-const SECRET_WAIT_MS: u64 = 15_000;
-
-/// How often a credential is asked for anew.
-const SECRET_REFRESH_MS: u64 = 200;
 
 /// The cluster of one provider.
 pub(super) fn provider(provider: &ProviderConfig, place: &Place, mode: Mode<'_>) -> Value {
@@ -81,11 +74,9 @@ fn outlier_detection() -> Value {
 }
 
 fn protocol(provider: &ProviderConfig, place: &Place, mode: Mode<'_>) -> Value {
-    let mut filters = vec![wasm::provider(place, &provider.name)];
-    // After the filter, so that no credential ever enters Wasm.
-    if provider.credential.is_some() {
-        filters.push(credential_injector(provider, mode));
-    }
+    let mut filters = vec![headers::kept_apart(), wasm::provider(place, &provider.name)];
+    // After the filter, so that no credential ever enters Wasm, and what is signed is what is sent.
+    filters.extend(authentication::filter(provider, mode));
     filters.push(json!({
         "name": "envoy.filters.http.upstream_codec",
         "typed_config": {
@@ -106,58 +97,6 @@ fn protocol(provider: &ProviderConfig, place: &Place, mode: Mode<'_>) -> Value {
         // our next request is theirs to lose.
         "common_http_protocol_options": {"idle_timeout": "55s"},
         "http_filters": filters,
-    })
-}
-
-fn credential_injector(provider: &ProviderConfig, mode: Mode<'_>) -> Value {
-    let mut reference = json!({"name": secret::name(provider)});
-    if let (Mode::Dynamic, Some(fields)) = (mode, reference.as_object_mut()) {
-        fields.insert(
-            "sds_config".to_owned(),
-            from_sidecar(SECRET_REFRESH_MS, SECRET_WAIT_MS),
-        );
-    }
-    let type_url =
-        "type.googleapis.com/envoy.extensions.http.injected_credentials.generic.v3.Generic";
-    let credential = match provider.kind {
-        ProviderKind::Openai
-        | ProviderKind::OpenaiCompatible
-        | ProviderKind::Vertex
-        | ProviderKind::Bedrock => json!({
-            "@type": type_url,
-            "credential": reference,
-            "header": "authorization",
-            "header_value_prefix": "Bearer ",
-        }),
-        ProviderKind::AzureOpenai => json!({
-            "@type": type_url,
-            "credential": reference,
-            "header": "api-key",
-        }),
-        ProviderKind::Anthropic => json!({
-            "@type": type_url,
-            "credential": reference,
-            "header": "x-api-key",
-        }),
-        ProviderKind::Gemini => json!({
-            "@type": type_url,
-            "credential": reference,
-            "header": "x-goog-api-key",
-        }),
-    };
-    json!({
-        "name": "envoy.filters.http.credential_injector",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.credential_injector.v3.CredentialInjector",
-            "overwrite": true,
-            // Without its secret the injector would answer by itself, which is not retried; the
-            // provider's own 401 is, and is loud.
-            "allow_request_without_credential": true,
-            "credential": {
-                "name": "envoy.http.injected_credentials.generic",
-                "typed_config": credential,
-            },
-        },
     })
 }
 

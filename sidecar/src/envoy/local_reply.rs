@@ -1,4 +1,5 @@
-//! Envoy's own answers, in the form that clients know: OpenAI's errors with Ark's stable codes.
+//! Envoy's own answers, in the form that clients know: OpenAI's errors with Ark's stable codes, or
+//! Anthropic's for those who speak its dialect.
 //!
 //! Reply mappers run for the filter's answers too, which already have that form. They are told
 //! apart by Envoy's response code details, which name the reason of every answer of Envoy's own
@@ -7,6 +8,7 @@
 use ark_gateway_core::reject::{Reject, RejectCode};
 use serde_json::{Value, json};
 
+use super::route::{MESSAGES, MESSAGES_PATH};
 use crate::config::Config;
 
 /// One of Envoy's own answers: when, and what the client gets instead of its plain text.
@@ -20,11 +22,68 @@ struct Mapping {
 }
 
 pub(super) fn config(config: &Config) -> Value {
-    let mappers: Vec<Value> = mappings(config.gateway.body_limit_bytes)
+    let mappings = mappings(config.gateway.body_limit_bytes);
+    let anthropics = mappings
         .iter()
-        .map(mapper)
-        .collect();
+        .map(|mapping| mapper(mapping, Dialect::Anthropic));
+    let others = mappings
+        .iter()
+        .map(|mapping| mapper(mapping, Dialect::Openai));
+    let mappers: Vec<Value> = anthropics.chain(others).collect();
     json!({"mappers": mappers})
+}
+
+/// In whose form an error is told.
+#[derive(Clone, Copy)]
+enum Dialect {
+    Openai,
+    Anthropic,
+}
+
+impl Dialect {
+    /// In CEL, whether the client speaks it: by the route, as every attempt rewrites the path; by the
+    /// path where Envoy refused the request before it had a route.
+    fn is_spoken(self) -> String {
+        match self {
+            Self::Openai => "true".to_owned(),
+            Self::Anthropic => format!(
+                "(xds.route_name == '{MESSAGES}' || \
+                 !has(xds.route_name) && request.url_path.startsWith('{MESSAGES_PATH}'))"
+            ),
+        }
+    }
+
+    fn body(self, mapping: &Mapping) -> Value {
+        match self {
+            Self::Openai => json!({"error": {
+                "message": mapping.message,
+                "type": mapping.kind,
+                "param": null,
+                "code": mapping.code,
+            }}),
+            Self::Anthropic => json!({"type": "error", "error": {
+                "type": anthropic_type(mapping.status),
+                "message": mapping.message,
+                "code": mapping.code,
+            }}),
+        }
+    }
+}
+
+/// Anthropic's `type` of an error, by which its users sort errors. It has no 503; the one that says
+/// "try again later" is for its 529. <https://docs.claude.com/en/api/errors>
+fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        400..500 => "invalid_request_error",
+        503 | 529 => "overloaded_error",
+        504 => "timeout_error",
+        _ => "api_error",
+    }
 }
 
 /// In order: the first that matches counts.
@@ -95,25 +154,25 @@ fn envoys_own(status: u16, code: &'static str, message: &str) -> Mapping {
     }
 }
 
-fn mapper(mapping: &Mapping) -> Value {
-    let body = json!({"error": {
-        "message": mapping.message,
-        "type": mapping.kind,
-        "param": null,
-        "code": mapping.code,
-    }});
+fn mapper(mapping: &Mapping, dialect: Dialect) -> Value {
+    // The cheapest test first: it ends the matter for each of the filter's own refusals.
+    let expression = format!(
+        "response.code_details != '' && {} && {}",
+        mapping.when,
+        dialect.is_spoken()
+    );
     json!({
         "filter": {"extension_filter": {
             "name": "envoy.access_loggers.extension_filters.cel",
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": format!("response.code_details != '' && {}", mapping.when),
+                "expression": expression,
             },
         }},
         "status_code": mapping.status,
         "body_format_override": {
             // A percent sign begins one of Envoy's own substitutions.
-            "text_format_source": {"inline_string": body.to_string().replace('%', "%%")},
+            "text_format_source": {"inline_string": dialect.body(mapping).to_string().replace('%', "%%")},
             "content_type": "application/json",
         },
     })

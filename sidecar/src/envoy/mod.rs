@@ -5,7 +5,9 @@
 //! on `gateway` alone, a cluster on its own provider and the body limit, and everything that
 //! concerns several providers stands in the routes, which Envoy swaps without closing anything.
 
+mod authentication;
 mod cluster;
+mod headers;
 mod listener;
 mod local_reply;
 mod route;

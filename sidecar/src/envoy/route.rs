@@ -8,64 +8,8 @@
 use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 use serde_json::{Map, Value, json};
 
-use super::{ARK, milliseconds, request_buffer_bytes};
+use super::{ARK, headers, milliseconds, request_buffer_bytes};
 use crate::config::Config;
-
-/// Removed from requests before any provider sees them: who the client is and what it authenticated
-/// with, what was meant for Ark, and Envoy's own. `accept-encoding` goes too, as an answer that is
-/// compressed can neither be gated nor metered.
-const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
-    "accept-encoding",
-    "api-key",
-    "authorization",
-    "cookie",
-    "forwarded",
-    "openai-organization",
-    "openai-project",
-    "proxy-authorization",
-    "x-api-key",
-    "x-ark-cache",
-    "x-ark-explain",
-    "x-ark-priority",
-    "x-ark-provider",
-    "x-goog-api-key",
-    "x-envoy-expected-rq-timeout-ms",
-    "x-envoy-external-address",
-    "x-envoy-internal",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-proto",
-    "x-real-ip",
-];
-
-/// Removed from answers: cookies of a provider's edge, offers to go around the gateway, and what
-/// tells a client about the operator's account; and what only Ark may say.
-const RESPONSE_HEADERS_TO_REMOVE: [&str; 23] = [
-    "alt-svc",
-    "apim-request-id",
-    "azureml-model-session",
-    "cf-cache-status",
-    "cf-ray",
-    "nel",
-    "openai-organization",
-    "openai-project",
-    "report-to",
-    "set-cookie",
-    "strict-transport-security",
-    "via",
-    "x-ark-reject",
-    "x-envoy-upstream-service-time",
-    "x-ms-client-request-id",
-    "x-ms-deployment-name",
-    "x-ms-region",
-    "x-ratelimit-limit-requests",
-    "x-ratelimit-limit-tokens",
-    "x-ratelimit-remaining-requests",
-    "x-ratelimit-remaining-tokens",
-    "x-ratelimit-reset-requests",
-    "x-ratelimit-reset-tokens",
-];
 
 /// Statuses that say something of the provider or of our account there, not of the request.
 const RETRIABLE_STATUS_CODES: [u16; 4] = [401, 403, 429, 529];
@@ -73,39 +17,72 @@ const RETRIABLE_STATUS_CODES: [u16; 4] = [401, 403, 429, 529];
 /// What a stream may be silent for beyond what its provider may.
 const IDLE_SLACK_MS: u64 = 10_000;
 
+/// The route of clients that speak Anthropic's dialect. Its name outlives the request's path, which
+/// each attempt rewrites: Envoy's own answers go by it.
+pub(super) const MESSAGES: &str = "messages";
+
+/// Where Anthropic's clients send everything: `/v1/messages`, `/v1/messages/count_tokens`.
+pub(super) const MESSAGES_PATH: &str = "/v1/messages";
+
+/// The route of everybody else.
+const OTHERS: &str = "others";
+
+/// The plugin that picks an attempt's cluster.
+const ORDER: &str = "ark.order";
+
 /// The route configuration.
 pub(super) fn configuration(config: &Config) -> Value {
     json!({
         "name": ARK,
+        "cluster_specifier_plugins": [{"extension": {
+            "name": ORDER,
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
+                "cluster_matcher": by_attempt(config),
+            },
+        }}],
         "virtual_hosts": [{
             "name": ARK,
             "domains": ["*"],
-            // What the matcher below counts by.
+            // What the matcher above counts by.
             "include_request_attempt_count": true,
-            "routes": [{
-                "match": {"prefix": "/"},
-                "request_body_buffer_limit": request_buffer_bytes(config),
-                "request_headers_to_remove": REQUEST_HEADERS_TO_REMOVE,
-                "response_headers_to_remove": RESPONSE_HEADERS_TO_REMOVE,
-                "response_headers_to_add": response_headers(),
-                "route": action(config),
-            }],
+            "routes": [
+                route(config, MESSAGES, &json!({"path_separated_prefix": MESSAGES_PATH})),
+                route(config, OTHERS, &json!({"prefix": "/"})),
+            ],
         }],
     })
 }
 
-fn response_headers() -> Value {
+fn route(config: &Config, name: &str, matching: &Value) -> Value {
+    json!({
+        "name": name,
+        "match": matching,
+        "request_body_buffer_limit": request_buffer_bytes(config),
+        "request_headers_to_remove": headers::REQUEST_HEADERS_TO_REMOVE,
+        "response_headers_to_remove": headers::RESPONSE_HEADERS_TO_REMOVE,
+        "response_headers_to_add": response_headers(name),
+        "route": action(config),
+    })
+}
+
+fn response_headers(route: &str) -> Value {
     let set = |key: &str, value: &str| {
         json!({
             "header": {"key": key, "value": value},
             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
         })
     };
-    json!([
+    let mut headers = vec![
         set("x-ark-provider", "%UPSTREAM_CLUSTER%"),
         set("x-ark-attempts", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
         set("x-ark-cache", "off"),
-    ])
+    ];
+    if route == MESSAGES {
+        // Where Anthropic's SDKs look for it: <https://docs.claude.com/en/api/errors#request-id>.
+        headers.push(set("request-id", "%REQ(X-REQUEST-ID)%"));
+    }
+    json!(headers)
 }
 
 fn action(config: &Config) -> Value {
@@ -124,13 +101,7 @@ fn action(config: &Config) -> Value {
     // The client sees nothing while one attempt after the other waits for its first byte.
     let silence_ms = stream_idle_ms.max(first_byte_ms * u64::from(config.gateway.max_attempts));
     json!({
-        "inline_cluster_specifier_plugin": {"extension": {
-            "name": "envoy.router.cluster_specifier_plugin.matcher",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.router.cluster_specifiers.matcher.v3.MatcherClusterSpecifier",
-                "cluster_matcher": by_attempt(config),
-            },
-        }},
+        "cluster_specifier_plugin": ORDER,
         // The filter sets a model's own by header where it differs.
         "timeout": milliseconds(u64::from(ROUTE_TOTAL_TIMEOUT_MS)),
         "idle_timeout": milliseconds(silence_ms + IDLE_SLACK_MS),

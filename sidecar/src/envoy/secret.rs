@@ -15,19 +15,22 @@ pub(super) fn inline(provider: &ProviderConfig, value: &Secret) -> Value {
     secret(provider, &json!({"inline_string": value.expose()}))
 }
 
-/// The secrets of all providers that want one, each as a reference that Envoy itself resolves.
+/// The secrets of all providers that want one, each as a reference that Envoy itself resolves; none
+/// for a command, which only a sidecar runs.
 pub(super) fn references(config: &Config) -> Vec<Value> {
     let wanted = config
         .providers
         .iter()
         .filter_map(|provider| Some((provider, provider.credential.as_ref()?)));
     wanted
-        .map(|(provider, credential)| {
+        .filter_map(|(provider, credential)| {
             let source = match credential {
                 CredentialConfig::Env(name) => json!({"environment_variable": name}),
                 CredentialConfig::File(path) => json!({"filename": path.to_string_lossy()}),
+                // Envoy runs no programs.
+                CredentialConfig::Command(_) => return None,
             };
-            secret(provider, &source)
+            Some(secret(provider, &source))
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::*;
-use crate::config::{Date, compile, parse};
+use crate::config::{CredentialConfig, Date, compile, parse};
 
 const DEMO: &str = include_str!("../../../ark.yaml");
 const BOOTSTRAP: &str = include_str!("../../../envoy/bootstrap.yaml");
@@ -90,8 +90,9 @@ fn resources_carry_their_type_and_files_do_not() {
 fn every_attempt_can_reach_every_provider() {
     let routes = routes(&demo(), &place());
     let action = &routes[0]["virtual_hosts"][0]["routes"][0]["route"];
-    let matcher =
-        &action["inline_cluster_specifier_plugin"]["extension"]["typed_config"]["cluster_matcher"];
+    let plugin = &routes[0]["cluster_specifier_plugins"][0]["extension"];
+    assert_eq!(plugin["name"], action["cluster_specifier_plugin"]);
+    let matcher = &plugin["typed_config"]["cluster_matcher"];
     let first = &matcher["on_no_match"]["matcher"]["matcher_tree"];
     assert_eq!(first["input"]["typed_config"]["key"], "wasm.ark.order");
     let later = &matcher["matcher_tree"]["exact_match_map"]["map"];
@@ -137,6 +138,254 @@ fn credentials_are_named_in_files_and_held_by_secrets_only() {
     without.providers[0].credential = None;
     let cluster = clusters(&without, &place(), Mode::Dynamic)[0].to_string();
     assert!(!cluster.contains("credential_injector"));
+}
+
+/// One provider of each kind and each way to authenticate.
+const KINDS: &str = r#"
+version: 1
+providers:
+  - {name: openai, kind: openai, tier: official, credential: {env: K}}
+  - {name: azure, kind: azure-openai, api_version: "2024-10-21", endpoint: "https://x.openai.azure.com", tier: azure, credential: {env: K}}
+  - {name: entra, kind: azure-openai, api_version: v1, endpoint: "https://x.openai.azure.com", auth: bearer, tier: azure, credential: {command: [/bin/az]}}
+  - {name: deepseek, kind: openai-compatible, vendor: deepseek, tier: domestic, credential: {env: K}}
+  - {name: anthropic, kind: anthropic, tier: official, credential: {env: K}}
+  - {name: gemini, kind: gemini, tier: official, credential: {file: /run/k}}
+  - {name: vertex, kind: vertex, endpoint: "https://v.example/v1/projects/p/locations/l/publishers/google", tier: official, credential: {command: [/bin/gcloud]}}
+  - {name: bedrock-key, kind: bedrock, aws: {region: us-east-1}, tier: official, credential: {env: K}}
+  - {name: bedrock, kind: bedrock, aws: {region: us-east-1}, tier: official}
+  - {name: bedrock-file, kind: bedrock, aws: {region: eu-west-1, credentials: {file: /run/aws/credentials, profile: ark}}, tier: official}
+  - {name: open, kind: openai, endpoint: "http://127.0.0.1:1/v1", tier: self-hosted}
+models:
+  - name: m
+    targets:
+      - {provider: openai}
+tenants: []
+"#;
+
+fn filters(cluster: &Value) -> &Vec<Value> {
+    let options = &cluster["typed_extension_protocol_options"];
+    let options = &options["envoy.extensions.upstreams.http.v3.HttpProtocolOptions"];
+    options["http_filters"].as_array().unwrap()
+}
+
+#[test]
+fn each_provider_is_told_who_asks_in_its_own_way() {
+    let config = parse(KINDS).unwrap();
+    let clusters = clusters(&config, &place(), Mode::Dynamic);
+    for (cluster, (name, expected)) in clusters.iter().zip([
+        ("openai", "authorization: Bearer "),
+        ("azure", "api-key: "),
+        ("entra", "authorization: Bearer "),
+        ("deepseek", "authorization: Bearer "),
+        ("anthropic", "x-api-key: "),
+        ("gemini", "x-goog-api-key: "),
+        ("vertex", "authorization: Bearer "),
+        ("bedrock-key", "authorization: Bearer "),
+        ("bedrock", "signed for us-east-1"),
+        ("bedrock-file", "signed for eu-west-1"),
+        ("open", "nothing"),
+    ]) {
+        assert_eq!(cluster["name"], name);
+        let told: Vec<String> = filters(cluster).iter().filter_map(told).collect();
+        let expected: Vec<&str> = Some(expected)
+            .filter(|told| *told != "nothing")
+            .into_iter()
+            .collect();
+        assert_eq!(told, expected, "{name}");
+    }
+}
+
+/// What a filter tells a provider of who asks.
+fn told(filter: &Value) -> Option<String> {
+    let config = &filter["typed_config"];
+    match filter["name"].as_str().unwrap() {
+        "envoy.filters.http.credential_injector" => {
+            let generic = &config["credential"]["typed_config"];
+            let text = |field: &str| generic[field].as_str().unwrap().to_owned();
+            Some(format!(
+                "{}: {}",
+                text("header"),
+                text("header_value_prefix")
+            ))
+        }
+        "envoy.filters.http.aws_request_signing" => {
+            assert_eq!(config["service_name"], "bedrock");
+            assert_eq!(config["use_unsigned_payload"], Value::Null);
+            Some(format!("signed for {}", config["region"].as_str().unwrap()))
+        }
+        _ => None,
+    }
+}
+
+/// The order is what keeps secrets out of Wasm, makes the signature one of what is sent, and lets
+/// Ark's filter see what the vendor says before it is taken away.
+#[test]
+fn filters_stand_in_their_order() {
+    let config = parse(KINDS).unwrap();
+    for cluster in clusters(&config, &place(), Mode::Dynamic) {
+        let names: Vec<_> = filters(&cluster)
+            .iter()
+            .map(|f| f["name"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names[..2],
+            [
+                "envoy.filters.http.header_mutation",
+                "envoy.filters.http.wasm"
+            ]
+        );
+        assert_eq!(names[names.len() - 1], "envoy.filters.http.upstream_codec");
+        assert!(names.len() <= 4, "{names:?}");
+    }
+}
+
+#[test]
+fn aws_credentials_are_read_by_envoy_alone() {
+    let config = parse(KINDS).unwrap();
+    let clusters = clusters(&config, &place(), Mode::Dynamic);
+    let signer = |n: usize| &filters(&clusters[n])[2]["typed_config"]["credential_provider"];
+    assert_eq!(*signer(8), Value::Null, "wherever AWS's own tools look");
+    let source =
+        json!({"filename": "/run/aws/credentials", "watched_directory": {"path": "/run/aws"}});
+    let provider = &signer(9)["credentials_file_provider"];
+    assert_eq!(provider["credentials_data_source"], source);
+    assert_eq!(provider["profile"], "ark");
+    assert_eq!(signer(9)["custom_credential_provider_chain"], true);
+    let secrets = secret::references(&config).into_iter();
+    let named: Vec<_> = secrets
+        .map(|s| s["name"].as_str().unwrap().to_owned())
+        .collect();
+    let expected = [
+        "openai",
+        "azure",
+        "deepseek",
+        "anthropic",
+        "gemini",
+        "bedrock-key",
+    ];
+    assert_eq!(named, expected.map(|name| format!("provider/{name}")));
+}
+
+/// Whether the first filter of every cluster takes a header away, of requests or of answers.
+fn is_removed(side: &str, header: &str) -> bool {
+    let filter = headers::kept_apart();
+    let mutations = filter["typed_config"]["mutations"][side].as_array();
+    mutations.unwrap().iter().any(|mutation| {
+        let prefix = mutation["remove_on_match"]["key_matcher"]["prefix"].as_str();
+        mutation["remove"] == header || prefix.is_some_and(|prefix| header.starts_with(prefix))
+    })
+}
+
+#[test]
+fn no_attempt_inherits_a_credential() {
+    for (header, removed) in [
+        ("authorization", true),
+        ("api-key", true),
+        ("x-api-key", true),
+        ("x-goog-api-key", true),
+        ("x-goog-user-project", true),
+        ("x-amz-security-token", true),
+        ("x-amz-date", true),
+        ("x-amz-content-sha256", true),
+        ("anthropic-beta", false),
+        ("anthropic-version", false),
+        ("content-type", false),
+        ("traceparent", false),
+    ] {
+        assert_eq!(is_removed("request_mutations", header), removed, "{header}");
+    }
+}
+
+#[test]
+fn no_client_reads_what_a_vendor_says_of_the_operators_account() {
+    let routes = routes(&demo(), &place());
+    let routes = routes[0]["virtual_hosts"][0]["routes"].as_array().unwrap();
+    for (header, removed) in [
+        ("anthropic-organization-id", true),
+        ("anthropic-ratelimit-input-tokens-remaining", true),
+        ("msh-org-id", true),
+        ("openai-organization", true),
+        ("request-id", true),
+        ("server-timing", true),
+        ("set-cookie", true),
+        ("via", true),
+        ("x-amzn-bedrock-invocation-latency", true),
+        ("x-amzn-requestid", true),
+        ("x-goog-quota", true),
+        ("x-ms-region", true),
+        ("x-ratelimit-limit-project-tokens", true),
+        ("content-type", false),
+        ("retry-after", false),
+        ("retry-after-ms", false),
+        ("x-request-id", false),
+    ] {
+        for route in routes {
+            let by_name = route["response_headers_to_remove"].as_array().unwrap();
+            let by_name = by_name.iter().any(|name| name == header);
+            let by_family = is_removed("response_mutations", header);
+            assert_eq!(by_name || by_family, removed, "{header}");
+        }
+    }
+}
+
+#[test]
+fn anthropics_clients_have_a_route_of_their_own() {
+    let routes = routes(&demo(), &place());
+    let routes = &routes[0]["virtual_hosts"][0]["routes"];
+    let matching = |n: usize| (&routes[n]["name"], &routes[n]["match"]);
+    let prefix = json!({"path_separated_prefix": "/v1/messages"});
+    assert_eq!(matching(0), (&json!("messages"), &prefix));
+    assert_eq!(matching(1), (&json!("others"), &json!({"prefix": "/"})));
+    assert_eq!(routes[0]["route"], routes[1]["route"]);
+    let sets = |n: usize| {
+        routes[n]["response_headers_to_add"]
+            .to_string()
+            .contains("request-id")
+    };
+    assert!(sets(0) && !sets(1));
+}
+
+/// Each of Envoy's own answers by its code: the `type` in either dialect.
+#[test]
+fn envoys_own_answers_are_told_in_the_callers_dialect() {
+    let config = local_reply::config(&demo());
+    let mappers = config["mappers"].as_array().unwrap();
+    let told: Vec<(String, Value)> = mappers
+        .iter()
+        .map(|mapper| {
+            let filter = &mapper["filter"]["extension_filter"]["typed_config"];
+            let expression = filter["expression"].as_str().unwrap().to_owned();
+            let body = &mapper["body_format_override"]["text_format_source"]["inline_string"];
+            let body = body.as_str().unwrap().replace("%%", "%");
+            (expression, serde_json::from_str(&body).unwrap())
+        })
+        .collect();
+    let (anthropics, others) = told.split_at(told.len() / 2);
+    let mut types = Vec::new();
+    for ((when, theirs), (otherwise, ours)) in anthropics.iter().zip(others) {
+        assert!(when.contains("xds.route_name == 'messages'"), "{when}");
+        assert!(!otherwise.contains("route_name"), "{otherwise}");
+        assert_eq!(theirs["type"], "error");
+        assert_eq!(theirs["error"]["message"], ours["error"]["message"]);
+        assert_eq!(theirs["error"]["code"], ours["error"]["code"]);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        types.push((text(&ours["error"]["code"]), text(&theirs["error"]["type"])));
+    }
+    let expected = [
+        ("body_too_large", "request_too_large"),
+        ("request_timeout", "invalid_request_error"),
+        ("headers_too_large", "invalid_request_error"),
+        ("provider_timeout", "timeout_error"),
+        ("provider_overloaded", "overloaded_error"),
+        ("provider_error", "api_error"),
+        ("endpoint_not_found", "not_found_error"),
+        ("invalid_request", "invalid_request_error"),
+        ("internal", "api_error"),
+    ];
+    assert_eq!(
+        types,
+        expected.map(|(code, kind)| (code.to_owned(), kind.to_owned()))
+    );
 }
 
 #[test]
@@ -284,8 +533,21 @@ fn a_real_envoy_takes_it() {
     };
     let https = DEMO.replacen("http://127.0.0.1:9101/v1", "https://api.openai.com/v1", 1);
     let mut files = vec![("bootstrap.yaml", BOOTSTRAP.to_owned())];
-    for (name, text) in [("demo.json", DEMO), ("https.json", https.as_str())] {
-        let config = parse(text).unwrap();
+    let key = folder.join("key");
+    std::fs::write(&key, "k").unwrap();
+    let kinds = KINDS.replace("/run/k", &key.display().to_string());
+    for (name, text) in [
+        ("demo.json", DEMO),
+        ("https.json", https.as_str()),
+        ("kinds.json", kinds.as_str()),
+    ] {
+        let mut config = parse(text).unwrap();
+        for provider in &mut config.providers {
+            // Which a file cannot hold: see `ark render`.
+            if let Some(CredentialConfig::Command(_)) = provider.credential {
+                provider.credential = Some(CredentialConfig::Env("K".to_owned()));
+            }
+        }
         let file = static_config(&config, &place, &snapshot(&config));
         files.push((name, file.to_string()));
     }
@@ -300,6 +562,7 @@ fn a_real_envoy_takes_it() {
                 ["OFFICIAL", "AZURE", "OPTIMIZED", "DOMESTIC"]
                     .map(|p| (format!("{p}_API_KEY"), "k")),
             )
+            .env("K", "k")
             .output()
             .unwrap();
         assert!(

@@ -45,6 +45,17 @@ pub(super) struct CodeLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct LossLabels {
+    pub(super) provider: String,
+    pub(super) field: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct FaultLabels {
+    pub(super) kind: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ReloadLabels {
     pub(super) result: &'static str,
 }
@@ -71,6 +82,9 @@ pub(super) fn endpoint(endpoint: Endpoint) -> &'static str {
         Endpoint::ChatCompletions => "chat_completions",
         Endpoint::Completions => "completions",
         Endpoint::Embeddings => "embeddings",
+        Endpoint::Responses => "responses",
+        Endpoint::Messages => "messages",
+        Endpoint::CountTokens => "count_tokens",
         Endpoint::Models => "models",
         Endpoint::Other => OTHER,
     }

@@ -120,8 +120,7 @@ async fn envoy_takes_all(socket: &Path) {
     }
 }
 
-const SYNC: &str =
-    r#"{"worker":"w1","snapshot":null,"scores":0,"dropped":0,"records":[],"waiting":[]}"#;
+const SYNC: &str = r#"{"worker":"w1","snapshot":null,"scores":0,"records":[],"waiting":[]}"#;
 
 #[tokio::test]
 async fn a_worker_gets_its_snapshot_and_the_operator_sees_it() {
@@ -242,4 +241,44 @@ async fn what_cannot_start_says_why() {
         running.task.try_join_next().is_none(),
         "the first one is not disturbed"
     );
+}
+
+/// The secret that Envoy is given, as soon as it is this one.
+async fn until_secret(socket: &Path, wanted: &str) {
+    let ask = r#"{"resource_names":["provider/b"],"node":{"id":"e"}}"#;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (_, body) = post(socket, "/v3/discovery:secrets", ask).await;
+        if body.contains(&format!("\"inline_string\":\"{wanted}\"")) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "Envoy is never given {wanted}");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_command_prints_goes_to_envoy_again_and_again() {
+    let running = Running::start().await;
+    let socket = &running.options.socket;
+    let token = running.dir.path().join("token");
+    let moved = running.dir.path().join("moved");
+    fs::write(&token, "first").unwrap();
+    let command = format!(
+        "9102/v1\n    credential: {{command: [/bin/cat, {}], refresh_s: 1}}",
+        token.display()
+    );
+    let config = config_yaml(&["a", "b"]).replace("9102/v1", &command);
+    fs::write(&running.options.config, config).unwrap();
+    until_secret(socket, "first").await;
+    fs::rename(&token, &moved).unwrap();
+    let counted = "ark_credential_errors_total{provider=\"b\",reason=\"command\"}";
+    running.until("/metrics", counted).await;
+    until_secret(socket, "first").await;
+    running.until("/v1/config", "/bin/cat failed").await;
+    fs::write(&moved, "second").unwrap();
+    fs::rename(&moved, &token).unwrap();
+    until_secret(socket, "second").await;
+    let (_, view) = get(running.options.admin, "/v1/config").await;
+    assert!(!view.contains("second") && !view.contains("/bin/cat failed"));
 }

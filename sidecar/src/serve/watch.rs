@@ -72,7 +72,7 @@ fn files_of(config: &Config) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = credentials
         .filter_map(|credential| match credential {
             CredentialConfig::File(path) => Some(path.clone()),
-            CredentialConfig::Env(_) => None,
+            CredentialConfig::Env(_) | CredentialConfig::Command(_) => None,
         })
         .collect();
     files.sort();

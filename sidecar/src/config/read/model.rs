@@ -1,16 +1,36 @@
 //! `models`, their targets and prices.
 
 use ark_gateway_core::money::{MicroUsdPerMillion, Price};
-use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
+use ark_gateway_core::snapshot::{
+    FailOverOn, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS,
+};
 
 use super::super::date::Date;
 use super::super::node::Node;
 use super::super::shape::{ModelConfig, ModelTimeoutsConfig, PriceConfig, TargetConfig};
 use super::super::words::quoted;
-use super::{MOST_TARGETS, Names, read_model_name, read_reference};
+use super::{MOST_TARGETS, Names, capability, read_model_name, read_reference};
 
 /// Largest list price, US dollars per million tokens; one above it is a typing error.
 const MOST_USD_PER_MILLION: u64 = 1_000_000;
+
+const ON_LOSS: [(&str, OnLoss); 3] = [
+    ("reject", OnLoss::Reject),
+    ("warn", OnLoss::Warn),
+    ("allow", OnLoss::Allow),
+];
+
+/// What may be tried at the next target though the request is to blame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    ContextLength,
+    ContentPolicy,
+}
+
+const REFUSALS: [(&str, Refusal); 2] = [
+    ("context_length", Refusal::ContextLength),
+    ("content_policy", Refusal::ContentPolicy),
+];
 
 pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
     let mut fields = node.fields()?;
@@ -20,6 +40,8 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
         Some(name)
     });
     let timeouts = fields.or("timeouts", ModelTimeoutsConfig::default(), read_timeouts);
+    let on_loss = fields.or("on_loss", OnLoss::default(), |node| node.one_of(&ON_LOSS));
+    let fail_over_on = fields.or("fail_over_on", FailOverOn::default(), read_fail_over_on);
     let targets = fields.must("targets", |node| {
         let targets = node.each(MOST_TARGETS, |item| {
             read_target(item, names, name.as_deref())
@@ -30,8 +52,21 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
     Some(ModelConfig {
         name: name?,
         timeouts: timeouts?,
+        on_loss: on_loss?,
+        fail_over_on: fail_over_on?,
         targets: targets?,
     })
+}
+
+fn read_fail_over_on(node: &Node<'_>) -> Option<FailOverOn> {
+    let refusals = node.each(REFUSALS.len(), |item| item.one_of(&REFUSALS))?;
+    match refusals.as_slice() {
+        [first, second] if first == second => node.problem("names a refusal twice"),
+        named => Some(FailOverOn {
+            context_length: named.contains(&Refusal::ContextLength),
+            content_policy: named.contains(&Refusal::ContentPolicy),
+        }),
+    }
 }
 
 fn check_targets(node: &Node<'_>, targets: Vec<TargetConfig>) -> Option<Vec<TargetConfig>> {
@@ -95,11 +130,16 @@ fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<Tar
         None => name.map(str::to_owned),
     };
     let price = fields.maybe("price", read_price);
+    let made = provider.as_ref().and_then(|name| names.kinds.get(name));
+    let capabilities = capability::read(&mut fields, made);
+    let default_max_tokens = capability::read_default_max_tokens(&mut fields, capabilities);
     fields.finish("")?;
     Some(TargetConfig {
         provider: provider?,
         model: model?,
         price: price?,
+        capabilities: capabilities?,
+        default_max_tokens: default_max_tokens?,
     })
 }
 

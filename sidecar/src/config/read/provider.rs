@@ -1,21 +1,19 @@
 //! `providers`.
 
+mod credential;
+pub(super) mod kind;
+mod place;
+
 use std::path::PathBuf;
 
-use ark_gateway_core::snapshot::{ProviderKind, Tier};
+use ark_gateway_core::snapshot::Tier;
 
 use super::super::endpoint::{Endpoint, Host, Scheme};
 use super::super::node::Node;
 use super::super::shape::{
-    CredentialConfig, ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TlsConfig,
-    TlsVersion,
+    ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TlsConfig, TlsVersion,
 };
 use super::{Names, read_name};
-
-const KINDS: [(&str, ProviderKind); 2] = [
-    ("openai", ProviderKind::Openai),
-    ("azure-openai", ProviderKind::AzureOpenai),
-];
 
 const TIERS: [(&str, Tier); 5] = [
     ("official", Tier::Official),
@@ -37,24 +35,25 @@ const SECRET_HINT: &str =
 pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
     let mut fields = node.fields()?;
     let name = fields.must("name", |node| read_provider_name(node, names));
-    let kind = fields.must("kind", |node| node.one_of(&KINDS));
-    let endpoint = fields.must("endpoint", |node| read_endpoint(node, kind));
-    let api_version = match (kind, fields.find("api_version")) {
-        (Some(ProviderKind::AzureOpenai), None) => node.problem_with_hint(
-            "api_version is missing",
-            "azure-openai needs one, such as api_version: \"2024-10-21\"",
-        ),
-        (Some(ProviderKind::Openai), Some(node)) => {
-            node.problem("is only for providers of kind azure-openai")
-        }
-        (_, Some(node)) => read_api_version(&node).map(Some),
-        (_, None) => Some(None),
+    let kind = fields.must("kind", |node| node.one_of(&kind::KINDS));
+    let vendor = kind::read_vendor(&mut fields, kind);
+    let aws = kind::read_aws(&mut fields, kind);
+    let base = place::Base {
+        kind,
+        vendor: vendor.as_ref().and_then(|vendor| vendor.as_deref()),
+        region: aws
+            .as_ref()
+            .and_then(|aws| Some(aws.as_ref()?.region.as_str())),
     };
+    let endpoint = place::read(&mut fields, &base);
+    let api_version = kind::read_api_version(node, &mut fields, kind);
     let tier = fields.must("tier", |node| node.one_of(&TIERS));
     let region = fields.maybe("region", read_name);
     let certifications = fields.or("certifications", Vec::new(), read_certifications);
     let multiplier = fields.or("price_multiplier", 1_000_000, read_multiplier);
-    let credential = fields.maybe("credential", read_credential);
+    let signed = kind::is_signed_by_file(aws.as_ref().and_then(Option::as_ref));
+    let credential = credential::read(&mut fields, signed);
+    let auth = credential::read_auth(&mut fields, kind, credential.as_ref());
     let limits = fields.or("limits", ProviderLimitsConfig::default(), read_limits);
     let timeouts = fields.or("timeouts", ProviderTimeoutsConfig::default(), read_timeouts);
     let tls = fields.or("tls", TlsConfig::default(), |node| {
@@ -64,13 +63,16 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
     Some(ProviderConfig {
         name: name?,
         kind: kind?,
+        vendor: vendor?,
         endpoint: endpoint?,
         api_version: api_version?,
+        aws: aws?,
         tier: tier?,
         region: region?,
         certifications: certifications?,
         price_multiplier_millionths: multiplier?,
         credential: credential?,
+        auth: auth?,
         limits: limits?,
         timeouts: timeouts?,
         tls: tls?,
@@ -84,45 +86,6 @@ fn read_provider_name(node: &Node<'_>, names: &Names) -> Option<String> {
     }
     names.claim("provider name", &name, node)?;
     Some(name)
-}
-
-fn read_endpoint(node: &Node<'_>, kind: Option<ProviderKind>) -> Option<Endpoint> {
-    let hint = "such as https://api.openai.com/v1 or http://10.0.0.7:8000/v1";
-    let endpoint = match Endpoint::parse(node.text()?) {
-        Ok(endpoint) => endpoint,
-        Err(message) => return node.problem_with_hint(message, hint),
-    };
-    // Both are what people copy from a vendor's example call.
-    let full = ["/chat/completions", "/completions", "/embeddings"]
-        .iter()
-        .any(|end| endpoint.base_path.ends_with(end));
-    if full {
-        return node.problem_with_hint(
-            "names one API path",
-            "write the base only, Ark adds /chat/completions and the others",
-        );
-    }
-    let azure = kind == Some(ProviderKind::AzureOpenai);
-    if azure && endpoint.base_path.split('/').any(|part| part == "openai") {
-        return node.problem_with_hint(
-            "names Azure's /openai path",
-            "write the resource's address only, Ark adds /openai/deployments/…",
-        );
-    }
-    Some(endpoint)
-}
-
-fn read_api_version(node: &Node<'_>) -> Option<String> {
-    let text = node.text()?;
-    let plain = (1..=32).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    if plain {
-        Some(text.to_owned())
-    } else {
-        node.problem("must be a version such as \"2024-10-21\"")
-    }
 }
 
 fn read_certifications(node: &Node<'_>) -> Option<Vec<String>> {
@@ -143,41 +106,6 @@ fn read_multiplier(node: &Node<'_>) -> Option<u64> {
             "for a provider that costs nothing write prices of 0",
         ),
         some => Some(some),
-    }
-}
-
-fn read_credential(node: &Node<'_>) -> Option<CredentialConfig> {
-    if node.peek_text().is_some() {
-        return node.problem_with_hint("must say where the key is kept, not hold it", SECRET_HINT);
-    }
-    let mut fields = node.fields()?;
-    let env = fields.maybe("env", read_env_name);
-    let file = fields.maybe("file", read_file_path);
-    fields.finish(SECRET_HINT)?;
-    match (env?, file?) {
-        (Some(name), None) => Some(CredentialConfig::Env(name)),
-        (None, Some(path)) => Some(CredentialConfig::File(path)),
-        (Some(_), Some(_)) => node.problem("has both env and file, one of them works"),
-        (None, None) => node.problem_with_hint("says nothing", "write {env: NAME} or {file: PATH}"),
-    }
-}
-
-fn read_env_name(node: &Node<'_>) -> Option<String> {
-    let text = node.text()?;
-    // Upper case only: a pasted key would pass for a name otherwise.
-    let first = text.bytes().next();
-    let plain = first.is_some_and(|byte| byte.is_ascii_uppercase() || byte == b'_')
-        && text.len() <= 128
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    if plain {
-        Some(text.to_owned())
-    } else {
-        node.problem_with_hint(
-            "must be the name of an environment variable: A-Z, 0-9 and _",
-            SECRET_HINT,
-        )
     }
 }
 

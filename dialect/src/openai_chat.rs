@@ -1,0 +1,36 @@
+//! OpenAI's Chat Completions, as clients speak it and as OpenAI and the vendors that are compatible
+//! with it answer.
+//!
+//! Sources: OpenAI's OpenAPI document (<https://github.com/openai/openai-openapi>) and the types of its
+//! Python SDK; vendors' own documents where they differ, named where they are read.
+
+mod errors;
+mod finish;
+pub(crate) mod frame;
+mod lenient;
+pub(crate) mod object;
+mod read_answer;
+mod read_choice;
+mod read_messages;
+mod read_part;
+mod read_request;
+mod read_stream;
+mod read_tools;
+mod reasoning;
+mod wire;
+mod write_answer;
+mod write_messages;
+mod write_request;
+mod write_stream;
+
+#[cfg(test)]
+mod tests;
+
+pub use errors::{error_body, read_error};
+pub use read_answer::read_answer;
+pub(crate) use read_request::common;
+pub use read_request::read_request;
+pub use read_stream::{EVENT_LIMIT_BYTES, StreamReader};
+pub use write_answer::write_answer;
+pub use write_request::write_request;
+pub use write_stream::StreamWriter;

@@ -1,0 +1,209 @@
+//! From what a client speaks to what a provider speaks, and back.
+//!
+//! Where both speak the same, [`Client::is_native_to`] says so and bytes pass: this module is for the
+//! rest. A request is read once and written for each attempt's own provider; an answer is read by its
+//! provider's rules and written by its client's.
+
+mod answer;
+mod stream;
+
+use std::rc::Rc;
+
+pub use answer::{Answered, answer};
+pub use stream::Translation;
+
+use crate::chat::{BadRequest, ChatRequest, TargetFacts, Written};
+use crate::embeddings::EmbeddingRequest;
+use crate::provider_error::ProviderError;
+use crate::vendor::{self, Vendor};
+use crate::{
+    anthropic, bedrock, completions, embeddings, error_body, gemini, openai_chat, responses,
+};
+
+/// What a client speaks, by the endpoint that it called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Client {
+    /// OpenAI's `POST /v1/chat/completions`.
+    Chat,
+    /// OpenAI's `POST /v1/completions`.
+    Completions,
+    /// OpenAI's `POST /v1/embeddings`.
+    Embeddings,
+    /// OpenAI's `POST /v1/responses`.
+    Responses,
+    /// Anthropic's `POST /v1/messages`.
+    Messages,
+    /// Anthropic's `POST /v1/messages/count_tokens`.
+    CountTokens,
+}
+
+/// What a provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// OpenAI's API, with a vendor's quirks.
+    Openai(Vendor),
+    /// Azure OpenAI; its newer paths also have Responses.
+    Azure {
+        /// Whether the API version is `v1`.
+        v1: bool,
+    },
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Google's generateContent, at Google's Gemini API or at Vertex AI.
+    Gemini(gemini::Api),
+    /// Amazon Bedrock's Converse.
+    Bedrock,
+}
+
+/// Whose form of errors a client reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// `{"error": {message, type, param, code}}`.
+    #[default]
+    Openai,
+    /// `{"type": "error", "error": {type, message}}`.
+    Anthropic,
+}
+
+impl Client {
+    /// The form of its errors.
+    #[must_use]
+    pub fn error_form(self) -> ErrorForm {
+        match self {
+            Self::Messages | Self::CountTokens => ErrorForm::Anthropic,
+            Self::Chat | Self::Completions | Self::Embeddings | Self::Responses => {
+                ErrorForm::Openai
+            }
+        }
+    }
+
+    /// Whether the provider has this very endpoint, so that bytes pass.
+    #[must_use]
+    pub fn is_native_to(self, wire: Wire) -> bool {
+        match (self, wire) {
+            (Self::Chat, Wire::Openai(_) | Wire::Azure { .. })
+            | (Self::Completions | Self::Embeddings, Wire::Azure { .. })
+            | (Self::Messages | Self::CountTokens, Wire::Anthropic) => true,
+            (Self::Completions, Wire::Openai(vendor)) => vendor.quirks().completions,
+            (Self::Embeddings, Wire::Openai(vendor)) => vendor.quirks().embeddings,
+            (Self::Responses, Wire::Openai(vendor)) => vendor.quirks().responses,
+            (Self::Responses, Wire::Azure { v1 }) => v1,
+            (
+                Self::Chat | Self::Completions | Self::Embeddings | Self::Responses,
+                Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock,
+            )
+            | (
+                Self::Messages | Self::CountTokens,
+                Wire::Openai(_) | Wire::Azure { .. } | Wire::Gemini(_) | Wire::Bedrock,
+            ) => false,
+        }
+    }
+
+    /// Whether the provider can be asked this at all, translated or not.
+    #[must_use]
+    pub fn is_served_by(self, wire: Wire) -> bool {
+        match self {
+            Self::Chat | Self::Completions | Self::Responses | Self::Messages => true,
+            Self::Embeddings => self.is_native_to(wire) || matches!(wire, Wire::Gemini(_)),
+            Self::CountTokens => matches!(wire, Wire::Anthropic | Wire::Gemini(_)),
+        }
+    }
+}
+
+/// What a client asked, in no one's wire format.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// The next turn of a conversation, or its tokens to be counted.
+    Chat(Rc<ChatRequest>),
+    /// Embeddings.
+    Embeddings(Rc<EmbeddingRequest>),
+}
+
+/// Reads a client's request.
+///
+/// # Errors
+/// It is not what its dialect says it must be.
+pub fn read(client: Client, body: &[u8]) -> Result<Asked, BadRequest> {
+    let chat = |request: ChatRequest| Asked::Chat(Rc::new(request));
+    match client {
+        Client::Chat => openai_chat::read_request(body).map(chat),
+        Client::Completions => completions::read_request(body).map(chat),
+        Client::Responses => responses::read_request(body).map(chat),
+        Client::Messages => anthropic::read_request(body).map(chat),
+        Client::CountTokens => anthropic::count_tokens_request(body).map(chat),
+        Client::Embeddings => {
+            embeddings::read_request(body).map(|request| Asked::Embeddings(Rc::new(request)))
+        }
+    }
+}
+
+/// Writes a request for a provider; `None` when the provider cannot be asked this.
+#[must_use]
+pub fn write(
+    asked: &Asked,
+    client: Client,
+    wire: Wire,
+    target: &TargetFacts<'_>,
+) -> Option<Written> {
+    Some(match (asked, wire) {
+        (Asked::Embeddings(request), Wire::Gemini(api)) => {
+            gemini::write_embeddings(request, target, api)
+        }
+        (
+            Asked::Embeddings(_),
+            Wire::Openai(_) | Wire::Azure { .. } | Wire::Anthropic | Wire::Bedrock,
+        ) => return None,
+        (Asked::Chat(request), Wire::Gemini(api)) if client == Client::CountTokens => {
+            gemini::write_count(request, target, api)
+        }
+        (Asked::Chat(request), Wire::Anthropic) if client == Client::CountTokens => {
+            anthropic::write_count_tokens_request(request, target)
+        }
+        (Asked::Chat(_), Wire::Openai(_) | Wire::Azure { .. } | Wire::Bedrock)
+            if client == Client::CountTokens =>
+        {
+            return None;
+        }
+        (Asked::Chat(request), Wire::Openai(vendor)) => {
+            vendor::adapt(openai_chat::write_request(request, target), vendor)
+        }
+        (Asked::Chat(request), Wire::Azure { .. }) => openai_chat::write_request(request, target),
+        (Asked::Chat(request), Wire::Anthropic) => anthropic::write_request(request, target),
+        (Asked::Chat(request), Wire::Gemini(_)) => gemini::write_request(request, target),
+        (Asked::Chat(request), Wire::Bedrock) => bedrock::write_request(request, target),
+    })
+}
+
+/// Reads a provider's answer that is not a success.
+#[must_use]
+pub fn read_error(wire: Wire, status: u16, body: &[u8]) -> ProviderError {
+    match wire {
+        Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_error(status, body),
+        Wire::Anthropic => anthropic::read_error(status, body),
+        Wire::Gemini(_) => gemini::read_error(status, body),
+        Wire::Bedrock => bedrock::read_error(status, body),
+    }
+}
+
+/// Writes a provider's error for a client.
+#[must_use]
+pub fn write_error(form: ErrorForm, error: &ProviderError) -> Vec<u8> {
+    match form {
+        ErrorForm::Openai => openai_chat::error_body(error),
+        ErrorForm::Anthropic => anthropic::error_body(error),
+    }
+}
+
+/// Writes the gateway's own refusal for a client: OpenAI's `type` is `kind`.
+#[must_use]
+pub fn write_refusal(form: ErrorForm, status: u16, error: &error_body::ErrorObject<'_>) -> Vec<u8> {
+    match form {
+        ErrorForm::Openai => error_body::error_body(error),
+        ErrorForm::Anthropic => anthropic::refusal_body(
+            status,
+            error.code.unwrap_or_default(),
+            error.message,
+            error.param,
+        ),
+    }
+}

@@ -1,0 +1,66 @@
+//! A whole answer, translated.
+
+use crate::chat::{AnswerContext, ChatAnswer};
+use crate::provider_error::ProviderError;
+use crate::translate::{Client, Wire};
+use crate::usage::Usage;
+use crate::{anthropic, bedrock, completions, embeddings, gemini, openai_chat, responses};
+
+/// An answer in the client's dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The body.
+    pub body: Vec<u8>,
+    /// What it used, if the provider said.
+    pub usage: Option<Usage>,
+}
+
+/// Translates a whole JSON answer of the target that the provider calls `target_model`.
+///
+/// # Errors
+/// The provider's own error, hidden in a success, or that the answer cannot be read.
+pub fn answer(
+    client: Client,
+    (wire, target_model): (Wire, &str),
+    body: &[u8],
+    context: &AnswerContext,
+) -> Result<Answered, ProviderError> {
+    match client {
+        Client::Embeddings => {
+            let answer = gemini::read_embeddings(body)?;
+            Ok(Answered {
+                usage: answer.usage,
+                body: embeddings::write_answer(&answer, context.encoding, &context.model),
+            })
+        }
+        Client::CountTokens => gemini::read_count(body).map(|tokens| Answered {
+            body: anthropic::count_tokens_body(tokens),
+            usage: None,
+        }),
+        Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
+            let answer = read(wire, target_model, body)?;
+            Ok(Answered {
+                body: write(client, &answer, context),
+                usage: answer.usage,
+            })
+        }
+    }
+}
+
+fn read(wire: Wire, target_model: &str, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    match wire {
+        Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_answer(body),
+        Wire::Anthropic => anthropic::read_answer(body),
+        Wire::Gemini(_) => gemini::read_answer(body),
+        Wire::Bedrock => bedrock::read_answer_of(target_model, body),
+    }
+}
+
+fn write(client: Client, answer: &ChatAnswer, context: &AnswerContext) -> Vec<u8> {
+    match client {
+        Client::Completions => completions::write_answer(answer, context),
+        Client::Responses => responses::write_answer(answer, context),
+        Client::Messages | Client::CountTokens => anthropic::write_answer(answer, context),
+        Client::Chat | Client::Embeddings => openai_chat::write_answer(answer, context),
+    }
+}

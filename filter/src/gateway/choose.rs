@@ -1,0 +1,250 @@
+//! Which targets the request may go to, in which order, and how the router is told.
+
+use std::rc::Rc;
+
+use ark_dialect::anthropic;
+use ark_dialect::chat::TargetFacts;
+use ark_dialect::loss::{Loss, Severity};
+use ark_dialect::request::RequestFacts;
+use ark_dialect::translate::{Asked, Client, write};
+use ark_gateway_core::capability::Needs;
+use ark_gateway_core::decide::{Decision, Facts, NoTarget, decide};
+use ark_gateway_core::policy::Policy;
+use ark_gateway_core::reject::{Reject, RejectCode};
+use ark_gateway_core::snapshot::{
+    ModelId, ModelSpec, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS, TargetId,
+    TargetSpec,
+};
+
+use super::GatewayFilter;
+use crate::provider::wire_of;
+use crate::{host, vm};
+
+/// Bytes of JSON per prompt token, for the estimate that decides; usage is what is billed.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Targets that their dialect rules out.
+#[derive(Default)]
+struct Refused {
+    targets: Vec<TargetId>,
+    /// What a translation would lose, if that is why.
+    field: Option<String>,
+}
+
+impl GatewayFilter {
+    /// The body is whole: decides and hands the order to the router.
+    pub(super) fn decide(&mut self) -> Result<(), Reject> {
+        let internal = || Reject::new(RejectCode::Internal);
+        let (Some(inspector), Some(shared)) = (self.inspector.take(), self.live.clone()) else {
+            return Err(internal());
+        };
+        let facts = inspector
+            .finish()
+            .map_err(|e| Reject::invalid_request(e.message(), e.param().map(str::to_owned)))?;
+        let (model, admission, policy, client) = {
+            let mut live = shared.borrow_mut();
+            live.foreign_signature = self.has_foreign_signature();
+            let model = live.exchange.inspected(&facts.model, facts.stream)?;
+            let admission = live.exchange.admission().ok_or_else(internal)?;
+            let client = live.client.ok_or_else(internal)?;
+            (model, admission, Rc::clone(live.exchange.policy()), client)
+        };
+        let spec = policy.model(model).ok_or_else(internal)?;
+        let needs = self.needs(&policy, spec, (client, &facts))?;
+        let refused = self.refused(&policy, spec, client)?;
+        let asked = Facts {
+            model,
+            priority: admission.priority,
+            pin: admission.pin,
+            needs,
+            refused: &refused.targets,
+        };
+        let now = host::now();
+        let (decision, knowledge) = vm::with(|vm| {
+            let draw = vm.draw();
+            let (scores, knowledge) = vm.knowledge(&policy, now);
+            (decide(&policy, scores, &asked, draw), knowledge)
+        });
+        let decision = match decision {
+            Ok(decision) => decision,
+            Err(NoTarget::Refused) if client == Client::CountTokens => return self.estimate(),
+            Err(why) => return Err(no_target(why, refused.field, &facts.model)),
+        };
+        self.read_if_translated(&policy, &decision, client)?;
+        let mut live = shared.borrow_mut();
+        live.exchange
+            .decided(decision, knowledge, needs.input_tokens);
+        live.facts = Some(facts);
+        live.decided = now;
+        drop(live);
+        route_by(&policy, &decision, model);
+        Ok(())
+    }
+
+    /// What a target must be able to do. The content of messages is looked into only where a target
+    /// of the model cannot take all of it.
+    fn needs(
+        &self,
+        policy: &Policy,
+        spec: &ModelSpec,
+        (client, facts): (Client, &RequestFacts),
+    ) -> Result<Needs, Reject> {
+        let mut needs = Needs {
+            tools: facts.tools,
+            json_schema: facts.json_schema,
+            embeddings: client == Client::Embeddings,
+            input_tokens: facts.body_len as u64 / BYTES_PER_TOKEN,
+            max_output_tokens: facts.max_tokens,
+            ..Needs::default()
+        };
+        let picky = targets_of(policy, spec).any(|(_, target)| {
+            let can = target.capabilities;
+            !(can.images && can.files && can.audio)
+        });
+        if picky
+            && client != Client::Embeddings
+            && self.may_hold_more_than_text()
+            && let Asked::Chat(request) = self.asked()?
+        {
+            let content = request.content();
+            needs.images = content.images;
+            needs.files = content.files;
+            needs.audio = content.audio;
+        }
+        Ok(needs)
+    }
+
+    /// Targets that cannot be asked this, or would lose what the model's policy allows no loss of.
+    fn refused(
+        &self,
+        policy: &Policy,
+        spec: &ModelSpec,
+        client: Client,
+    ) -> Result<Refused, Reject> {
+        let mut refused = Refused::default();
+        for (id, target) in targets_of(policy, spec) {
+            let Some(provider) = policy.provider(target.provider) else {
+                continue;
+            };
+            let wire = wire_of(provider);
+            if !client.is_served_by(wire) {
+                refused.targets.push(id);
+                continue;
+            }
+            let native = client.is_native_to(wire) && !self.has_foreign_signature();
+            if spec.on_loss != OnLoss::Reject || native {
+                continue;
+            }
+            let written = write(&self.asked()?, client, wire, &facts_of(target));
+            let lost = written.and_then(|w| w.losses.into_iter().find(is_grave));
+            if let Some(loss) = lost {
+                refused.targets.push(id);
+                refused.field.get_or_insert(loss.field.name().into_owned());
+            }
+        }
+        Ok(refused)
+    }
+
+    /// A request that its first target cannot take as it is must be readable: now is the time to say
+    /// so in a 400.
+    fn read_if_translated(
+        &self,
+        policy: &Policy,
+        decision: &Decision,
+        client: Client,
+    ) -> Result<(), Reject> {
+        let first = decision.targets().next().and_then(|t| policy.target(t));
+        let provider = first.and_then(|t| policy.provider(t.provider));
+        let native = provider.is_none_or(|p| client.is_native_to(wire_of(p)));
+        if !native || self.has_foreign_signature() {
+            self.asked()?;
+        }
+        Ok(())
+    }
+
+    /// No provider of the model counts tokens: an estimate, that says that it is one.
+    fn estimate(&mut self) -> Result<(), Reject> {
+        if let Asked::Chat(request) = self.asked()? {
+            let tokens = anthropic::estimate_tokens(&request);
+            let body = anthropic::count_tokens_body(tokens);
+            self.answer_json(
+                200,
+                &body,
+                &[("x-ark-translation", "lossy; estimated=input_tokens")],
+            );
+        }
+        Ok(())
+    }
+}
+
+fn targets_of<'a>(
+    policy: &'a Policy,
+    spec: &'a ModelSpec,
+) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
+    let targets = spec.targets.iter();
+    targets.filter_map(|&id| policy.target(id).map(|target| (id, target)))
+}
+
+/// What a writer of requests must know of a target.
+pub(crate) fn facts_of(target: &TargetSpec) -> TargetFacts<'_> {
+    TargetFacts {
+        model: &target.model,
+        default_max_tokens: target.default_max_tokens.into(),
+    }
+}
+
+fn is_grave(loss: &Loss) -> bool {
+    loss.severity > Severity::Hint
+}
+
+fn no_target(why: NoTarget, field: Option<String>, model: &str) -> Reject {
+    match (why, field) {
+        (NoTarget::Lacking(capability), _) => Reject::unsupported(capability),
+        (NoTarget::Refused, Some(field)) => Reject::lossy_translation(field),
+        (NoTarget::Pin, _) => Reject::pin_does_not_serve(model),
+        (NoTarget::Refused, None) => Reject::new(RejectCode::Unsupported),
+        (NoTarget::None, _) => Reject::new(RejectCode::NoTarget),
+    }
+}
+
+/// Hands the ordered targets and the time budgets to the router.
+///
+/// The targets travel as filter state, not as headers: a header would reach the providers, as what
+/// an upstream filter removes at one attempt is missing for the routing of the next. One value,
+/// `first|1:second|2:third|`, as each write is a host call.
+fn route_by(policy: &Policy, decision: &Decision, model: ModelId) {
+    let mut order = String::with_capacity(64);
+    for (attempt, target) in decision.targets().enumerate() {
+        let provider = policy
+            .target(target)
+            .and_then(|t| policy.provider(t.provider));
+        let Some(provider) = provider else {
+            continue;
+        };
+        if attempt > 0 {
+            order.push_str(if attempt == 1 { "1:" } else { "2:" });
+        }
+        order.push_str(&provider.name);
+        order.push('|');
+    }
+    host::set_filter_state("ark.order", &order);
+    let retries = decision.len().saturating_sub(1);
+    if retries + 1 != usize::from(policy.snapshot().gateway.max_attempts) {
+        host::set_request_header("x-envoy-max-retries", &retries.to_string());
+    }
+    let Some(model) = policy.model(model) else {
+        return;
+    };
+    if model.total_timeout_ms != ROUTE_TOTAL_TIMEOUT_MS {
+        host::set_request_header(
+            "x-envoy-upstream-rq-timeout-ms",
+            &model.total_timeout_ms.to_string(),
+        );
+    }
+    if model.first_byte_timeout_ms != ROUTE_FIRST_BYTE_TIMEOUT_MS {
+        host::set_request_header(
+            "x-envoy-upstream-rq-per-try-timeout-ms",
+            &model.first_byte_timeout_ms.to_string(),
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! The request's body: read window by window, whole only where that cannot be avoided.
+
+use ark_dialect::anthropic::FOREIGN_SIGNATURES;
+use ark_dialect::markers::MarkerScan;
+use ark_dialect::translate::{Asked, Client, read};
+use ark_gateway_core::reject::{Reject, RejectCode};
+use proxy_wasm::types::BufferType;
+
+use super::GatewayFilter;
+use crate::host;
+
+/// Bytes of the body in Wasm memory at a time: it never shrinks, so a large body must not fill it.
+const WINDOW: usize = 64 * 1024;
+
+/// Where JSON says that content is not text: a member's name or a part's type. Within a string the
+/// quotes would be escaped, so text that speaks of them is not mistaken.
+static CONTENT: [&[u8]; 8] = [
+    b"\"image_url\"",
+    b"\"input_image\"",
+    b"\"image\"",
+    b"\"input_audio\"",
+    b"\"file\"",
+    b"\"input_file\"",
+    b"\"document\"",
+    b"\"container_upload\"",
+];
+
+/// What the body holds that matters before it is parsed.
+pub(super) struct Marks {
+    foreign: MarkerScan,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self {
+            foreign: MarkerScan::new(&FOREIGN_SIGNATURES),
+        }
+    }
+}
+
+impl GatewayFilter {
+    /// Reads what is new of the body.
+    pub(super) fn read_body(&mut self, size: usize) -> Result<(), Reject> {
+        let (Some(inspector), Some(live)) = (&mut self.inspector, &self.live) else {
+            return Ok(());
+        };
+        let (limit, client) = {
+            let live = live.borrow();
+            let gateway = live.exchange.policy().snapshot().gateway;
+            (gateway.body_limit_bytes, live.client)
+        };
+        if size as u64 > limit {
+            return Err(Reject::body_too_large(limit));
+        }
+        let signed = matches!(client, Some(Client::Messages | Client::Responses));
+        while self.inspected < size {
+            let want = WINDOW.min(size - self.inspected);
+            let window = host::body(BufferType::HttpRequestBody, self.inspected, want);
+            if window.is_empty() {
+                return Err(Reject::new(RejectCode::Internal));
+            }
+            inspector.push(&window);
+            if signed {
+                self.marks.foreign.push(&window);
+            }
+            self.inspected += window.len();
+        }
+        Ok(())
+    }
+
+    /// Whether reasoning of another maker's model is in the conversation.
+    pub(super) fn has_foreign_signature(&self) -> bool {
+        self.marks.foreign.found()
+    }
+
+    /// Whether there may be more than text in the conversation.
+    pub(super) fn may_hold_more_than_text(&self) -> bool {
+        let mut scan = MarkerScan::new(&CONTENT);
+        let mut at = 0;
+        while at < self.inspected && !scan.found() {
+            let window = host::body(
+                BufferType::HttpRequestBody,
+                at,
+                WINDOW.min(self.inspected - at),
+            );
+            if window.is_empty() {
+                return true;
+            }
+            scan.push(&window);
+            at += window.len();
+        }
+        scan.found()
+    }
+
+    /// The request in no one's dialect. Takes the whole body into memory.
+    pub(super) fn asked(&self) -> Result<Asked, Reject> {
+        let internal = || Reject::new(RejectCode::Internal);
+        let live = self.live.as_ref().ok_or_else(internal)?;
+        let mut live = live.borrow_mut();
+        if let Some(asked) = &live.asked {
+            return Ok(asked.clone());
+        }
+        let client = live.client.ok_or_else(internal)?;
+        let body = host::body(BufferType::HttpRequestBody, 0, self.inspected);
+        let asked = read(client, &body).map_err(|bad| bad_request(&bad))?;
+        live.asked = Some(asked.clone());
+        Ok(asked)
+    }
+}
+
+/// A request that its own dialect forbids, as a refusal.
+pub(crate) fn bad_request(bad: &ark_dialect::chat::BadRequest) -> Reject {
+    if bad.field.is_empty() {
+        return Reject::invalid_request(bad.problem.clone(), None);
+    }
+    let message = format!("`{}` {}.", bad.field, bad.problem.trim_end_matches('.'));
+    Reject::invalid_request(message, Some(bad.field.clone()))
+}

@@ -1,0 +1,84 @@
+//! What the client gets from the gateway itself.
+
+use ark_dialect::translate::ErrorForm;
+use ark_gateway_core::reject::Reject;
+use proxy_wasm::types::Action;
+
+use super::{Answering, GatewayFilter};
+use crate::vm::Live;
+use crate::{host, reply};
+
+impl GatewayFilter {
+    pub(super) fn answer_json(&mut self, status: u16, body: &[u8], extra: &[(&str, &str)]) {
+        self.answering = Answering::Own;
+        if let Some(live) = &self.live {
+            live.borrow_mut().exchange.answered_locally(status);
+        }
+        let limits = self.limit_headers();
+        let mut headers = as_pairs(&limits);
+        headers.extend_from_slice(extra);
+        reply::json(status, body, &headers);
+    }
+
+    /// Refuses in the dialect of the endpoint that was called.
+    pub(super) fn refuse(&mut self, reject: &Reject) -> Action {
+        let client = self.live.as_ref().and_then(|live| live.borrow().client);
+        let form = client.map_or(ErrorForm::Openai, |client| client.error_form());
+        self.refuse_in(form, reject)
+    }
+
+    pub(super) fn refuse_in(&mut self, form: ErrorForm, reject: &Reject) -> Action {
+        self.answering = Answering::Own;
+        if let Some(live) = &self.live {
+            live.borrow_mut().exchange.reject(reject.code);
+        }
+        let limits = self.limit_headers();
+        reply::refuse(form, reject, &as_pairs(&limits));
+        Action::Pause
+    }
+
+    /// The rate-limit headers of the key's own limit, in OpenAI's names.
+    fn limit_headers(&self) -> Vec<(&'static str, String)> {
+        self.limit.map_or_else(Vec::new, |(limit, verdict)| {
+            vec![
+                ("x-ratelimit-limit-requests", limit.to_string()),
+                (
+                    "x-ratelimit-remaining-requests",
+                    verdict.remaining.to_string(),
+                ),
+                (
+                    "x-ratelimit-reset-requests",
+                    format!("{}ms", verdict.reset_ms),
+                ),
+            ]
+        })
+    }
+
+    /// Ark's headers on an answer that came from a provider.
+    pub(super) fn mark_answer(&self, live: &Live) {
+        let policy = live.exchange.policy();
+        let version = &policy.snapshot().version.0;
+        if live.exchange.stale() {
+            host::set_response_header("x-ark-snapshot", &format!("{version}; stale"));
+        } else {
+            host::set_response_header("x-ark-snapshot", version);
+        }
+        if let Some(target) = live
+            .exchange
+            .current_target()
+            .and_then(|t| policy.target(t))
+        {
+            host::set_response_header("x-ark-model", &target.model);
+        }
+        if let Some(lossy) = &live.lossy {
+            host::set_response_header("x-ark-translation", lossy);
+        }
+        for (name, value) in self.limit_headers() {
+            host::set_response_header(name, &value);
+        }
+    }
+}
+
+fn as_pairs<'a>(headers: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    headers.iter().map(|(k, v)| (*k, v.as_str())).collect()
+}

@@ -1,0 +1,365 @@
+//! What this provider answers, and what becomes of it.
+
+use ark_dialect::answer::AnswerInspector;
+use ark_dialect::gate::{FirstEvent, GateError, GateVerdict};
+use ark_dialect::meter::Meter;
+use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ErrorClass, ProviderError};
+use ark_dialect::relay::RelayOut;
+use ark_dialect::translate::{Client, Translation, Wire, read_error, write_error};
+use ark_dialect::usage::Usage as WireUsage;
+use ark_gateway_core::exchange::failure_of;
+use ark_gateway_core::record::{Usage, Verdict};
+use proxy_wasm::types::{Action, BufferType};
+
+use super::ProviderFilter;
+use super::translated::context_of;
+use super::wire::wire_of;
+use crate::host;
+
+/// The status that makes the router try the next target.
+const RETRIABLE: &str = "529";
+
+/// Bytes of a JSON answer after which it passes even if its end has not come: an error comes first.
+const JSON_LOOK_AHEAD_BYTES: usize = 16 * 1024;
+
+/// What the provider's answer is, and how far it has come.
+pub(super) enum Reading {
+    /// Nothing to read, or read enough.
+    Pass,
+    /// A stream whose first event has not come; the answer's head is held.
+    Gate(Box<FirstEvent>),
+    /// A stream that flows.
+    Stream(Box<Meter>),
+    /// A JSON answer; `held` while it may still turn out to be an error.
+    Json {
+        inspector: Box<AnswerInspector>,
+        held: bool,
+    },
+    /// A stream of another dialect; `held` is what the client will get first.
+    TranslateStream {
+        translation: Box<Translation>,
+        held: Option<Vec<u8>>,
+    },
+    /// A JSON answer of another dialect; `gathered` once its head is gone.
+    TranslateJson { gathered: Option<Vec<u8>> },
+    /// An error that may be the client's, held until it is whole.
+    Refusal { status: u16 },
+    /// What follows an error that has been answered already.
+    Discard,
+}
+
+impl ProviderFilter {
+    /// The answer's head: decides how its body is read.
+    pub(super) fn on_head(&mut self, status: u16) {
+        if status == 200 {
+            self.on_success();
+        } else if status >= 400 && failure_of(status).is_none() {
+            self.with_exchange(|e| e.attempt_held(status));
+            self.reading = Reading::Refusal { status };
+        } else {
+            let retry_after_ms = (status >= 400).then(retry_after_ms).flatten();
+            self.with_exchange(|e| {
+                if let Some(ms) = retry_after_ms {
+                    e.come_back_after(ms);
+                }
+                e.attempt_answered(status, host::now());
+            });
+        }
+    }
+
+    fn on_success(&mut self) {
+        let Some((client, wire, native, stream)) = self.call() else {
+            return;
+        };
+        self.with_exchange(|e| e.attempt_held(200));
+        let streams = stream && is_event_stream();
+        if !native {
+            host::remove_response_header("content-length");
+            let context = self.live.as_ref().map(|l| context_of(&l.borrow()));
+            let model = self.target_model();
+            self.reading = match context {
+                Some(context) if streams => Reading::TranslateStream {
+                    translation: Box::new(Translation::new(client, (wire, &model), context)),
+                    held: Some(Vec::new()),
+                },
+                Some(_) | None => Reading::TranslateJson { gathered: None },
+            };
+        } else if streams {
+            // What the client gets may be shorter than what the provider announced, or longer.
+            host::remove_response_header("content-length");
+            self.reading = Reading::Gate(Box::default());
+        } else {
+            self.reading = Reading::Json {
+                inspector: Box::new(AnswerInspector::of(client)),
+                held: true,
+            };
+        }
+    }
+
+    /// What was called, at whom, whether bytes pass, and whether a stream was asked for.
+    pub(super) fn call(&self) -> Option<(Client, Wire, bool, bool)> {
+        let live = self.live.as_ref()?.borrow();
+        let policy = live.exchange.policy();
+        let target = policy.target(live.exchange.current_target()?)?;
+        let wire = wire_of(policy.provider(target.provider)?);
+        let client = live.client?;
+        let native = client.is_native_to(wire) && !live.foreign_signature;
+        Some((client, wire, native, live.exchange.stream()))
+    }
+
+    /// The provider's name for the model.
+    pub(super) fn target_model(&self) -> String {
+        self.with_exchange(|e| {
+            let target = e.policy().target(e.current_target()?)?;
+            Some(target.model.clone())
+        })
+        .flatten()
+        .unwrap_or_default()
+    }
+
+    /// A part of the answer's body, or its end.
+    pub(super) fn on_part(&mut self, size: usize, end: bool) -> Action {
+        match self.reading {
+            Reading::Pass => Action::Continue,
+            Reading::Gate(_) => self.on_gated(size, end),
+            Reading::Stream(_) => self.on_stream(size, end),
+            Reading::Json { .. } => self.on_json(size, end),
+            Reading::TranslateStream { .. } => self.on_translated_stream(size, end),
+            Reading::TranslateJson { .. } => self.on_translated_json(size, end),
+            Reading::Refusal { status } => self.on_refusal(status, (size, end)),
+            Reading::Discard => {
+                host::replace_body(BufferType::HttpResponseBody, size, &[]);
+                Action::Continue
+            }
+        }
+    }
+
+    /// Reads new bytes of a gated stream; whether the head may go on.
+    fn on_gated(&mut self, size: usize, end: bool) -> Action {
+        let Reading::Gate(gate) = &mut self.reading else {
+            return Action::Continue;
+        };
+        let chunk = host::body(BufferType::HttpResponseBody, self.read, size - self.read);
+        self.read = size;
+        let mut verdict = gate.push(&chunk);
+        if end && verdict == GateVerdict::NeedMore {
+            verdict = std::mem::take(&mut **gate).finish();
+        }
+        match verdict {
+            GateVerdict::NeedMore => Action::Pause,
+            GateVerdict::Pass => {
+                self.with_exchange(|e| e.attempt_released(host::now()));
+                let Some((client, ..)) = self.call() else {
+                    return Action::Continue;
+                };
+                let strip = self.strips_usage();
+                self.reading = Reading::Stream(Box::new(Meter::new(client, strip)));
+                self.on_stream(size, end)
+            }
+            GateVerdict::ProviderError(GateError::Reported(error)) => self.fail(&error, size),
+            GateVerdict::ProviderError(GateError::Empty) => self.try_next(Verdict::FirstEvent),
+        }
+    }
+
+    /// The answer is an error, of which the client has seen nothing yet: the client's own is answered
+    /// as what it is, any other makes the router try the next target.
+    pub(super) fn fail(&mut self, error: &ProviderError, size: usize) -> Action {
+        if !error.class.is_clients_fault() || self.may_go_elsewhere(error.class) {
+            return self.try_next(Verdict::FirstEvent);
+        }
+        self.refuse_client(error.class.status(), error, size)
+    }
+
+    /// A refusal that another target may not share, by the model's policy.
+    fn may_go_elsewhere(&self, class: ErrorClass) -> bool {
+        let wanted = self.with_exchange(|e| {
+            let policy = e.current_model().map(|m| m.fail_over_on)?;
+            let wanted = match class {
+                ErrorClass::ContextLength => policy.context_length,
+                ErrorClass::ContentPolicy => policy.content_policy,
+                ErrorClass::RateLimited
+                | ErrorClass::Overloaded
+                | ErrorClass::Auth
+                | ErrorClass::NotFound
+                | ErrorClass::InvalidRequest
+                | ErrorClass::Server => false,
+            };
+            Some(wanted && e.has_next())
+        });
+        wanted.flatten() == Some(true)
+    }
+
+    fn try_next(&mut self, verdict: Verdict) -> Action {
+        self.with_exchange(|e| e.attempt_failed(verdict, host::now()));
+        host::set_response_header(":status", RETRIABLE);
+        self.reading = Reading::Pass;
+        Action::Continue
+    }
+
+    /// Puts the provider's refusal into the client's dialect.
+    fn refuse_client(&mut self, status: u16, error: &ProviderError, size: usize) -> Action {
+        self.with_exchange(|e| e.attempt_answered(status, host::now()));
+        let body = write_error(self.form(), error);
+        host::set_response_header(":status", &status.to_string());
+        host::set_response_header("content-type", "application/json");
+        host::set_response_header("content-length", &body.len().to_string());
+        host::replace_body(BufferType::HttpResponseBody, size, &body);
+        self.reading = Reading::Discard;
+        Action::Continue
+    }
+
+    /// An error status that the router does not retry. What it means is in its body: some vendors
+    /// say 400 when it is our own key that is bad.
+    fn on_refusal(&mut self, status: u16, (size, end): (usize, bool)) -> Action {
+        if !end && size < BODY_LIMIT_BYTES {
+            return Action::Pause;
+        }
+        let body = host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));
+        let Some((_, wire, ..)) = self.call() else {
+            return Action::Continue;
+        };
+        let error = read_error(wire, status, &body);
+        if self.may_go_elsewhere(error.class) {
+            return self.try_next(Verdict::ClientError);
+        }
+        match verdict_of(error.class) {
+            Some(verdict) => self.try_next(verdict),
+            None => self.refuse_client(status, &error, size),
+        }
+    }
+
+    /// Ark asked for the usage chunk, the client did not.
+    fn strips_usage(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| {
+            let live = live.borrow();
+            live.facts.as_ref().is_some_and(|f| !f.include_usage)
+        })
+    }
+
+    fn on_stream(&mut self, size: usize, end: bool) -> Action {
+        let Reading::Stream(meter) = &mut self.reading else {
+            return Action::Continue;
+        };
+        let chunk = host::body(BufferType::HttpResponseBody, 0, size);
+        let out = meter.push(&chunk, end);
+        let (usage, events, broken) = (meter.usage(), meter.events(), meter.saw_error());
+        let truncated = end && !broken && !meter.saw_end();
+        match (out, truncated) {
+            (RelayOut::Unchanged, false) => {}
+            (RelayOut::Unchanged, true) => {
+                let whole = [chunk, meter.broken_off()].concat();
+                host::replace_body(BufferType::HttpResponseBody, size, &whole);
+            }
+            (RelayOut::Replace(mut bytes), _) => {
+                if truncated {
+                    bytes.extend(meter.broken_off());
+                }
+                host::replace_body(BufferType::HttpResponseBody, size, &bytes);
+            }
+        }
+        self.with_exchange(|exchange| {
+            exchange.output_estimated(events);
+            if let Some(usage) = usage {
+                exchange.usage_reported(counted(usage));
+            }
+            if broken || truncated {
+                exchange.attempt_cut(host::now());
+            } else if end {
+                exchange.attempt_complete();
+            }
+        });
+        Action::Continue
+    }
+
+    /// Reads a JSON answer. Its head is held until it is whole or has shown enough of itself: an
+    /// error that a provider hides in a 200 goes to the next target like any other.
+    fn on_json(&mut self, size: usize, end: bool) -> Action {
+        let Reading::Json { inspector, held } = &mut self.reading else {
+            return Action::Continue;
+        };
+        let from = if *held { self.read } else { 0 };
+        inspector.push(&host::body(BufferType::HttpResponseBody, from, size - from));
+        self.read = size;
+        if *held && inspector.error() {
+            let body = host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));
+            return self.fail(&ProviderError::read(&body), size);
+        }
+        if *held && !end && size < JSON_LOOK_AHEAD_BYTES {
+            return Action::Pause;
+        }
+        if std::mem::take(held) {
+            self.with_exchange(|e| e.attempt_released(host::now()));
+        }
+        if end {
+            self.finish_json();
+        }
+        Action::Continue
+    }
+
+    fn finish_json(&mut self) {
+        let reading = std::mem::replace(&mut self.reading, Reading::Pass);
+        if let Reading::Json { inspector, .. } = reading {
+            self.complete(inspector.finish().usage);
+        }
+    }
+
+    pub(super) fn complete(&self, usage: Option<WireUsage>) {
+        self.with_exchange(|exchange| {
+            if let Some(usage) = usage {
+                exchange.usage_reported(counted(usage));
+            }
+            exchange.attempt_complete();
+        });
+    }
+}
+
+/// How an attempt ended whose provider meant this; `None` when it is the client's own fault.
+fn verdict_of(class: ErrorClass) -> Option<Verdict> {
+    match class {
+        ErrorClass::RateLimited => Some(Verdict::RateLimited),
+        ErrorClass::Overloaded => Some(Verdict::Overloaded),
+        ErrorClass::Auth => Some(Verdict::Auth),
+        ErrorClass::Server => Some(Verdict::ServerError),
+        ErrorClass::NotFound
+        | ErrorClass::ContextLength
+        | ErrorClass::ContentPolicy
+        | ErrorClass::InvalidRequest => None,
+    }
+}
+
+/// When the provider wants to be asked again, in milliseconds: OpenAI's `retry-after-ms`, else
+/// `retry-after` in seconds (RFC 9110; its form as a date is not used by any vendor).
+fn retry_after_ms() -> Option<u64> {
+    let number = |name| -> Option<f64> {
+        let value = host::response_header(name)?;
+        std::str::from_utf8(&value).ok()?.trim().parse().ok()
+    };
+    let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|s| s * 1000.0))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to an hour"
+    )]
+    let ms = ms.clamp(0.0, 3_600_000.0) as u64;
+    Some(ms)
+}
+
+fn is_event_stream() -> bool {
+    host::response_header("content-type").is_some_and(|value| {
+        let value = value.to_ascii_lowercase();
+        value.starts_with(b"text/event-stream")
+            || value.starts_with(b"application/vnd.amazon.eventstream")
+    })
+}
+
+pub(super) fn counted(usage: WireUsage) -> Usage {
+    Usage {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cached_tokens: usage.cached_tokens,
+        cache_creation_tokens: usage.cache_creation_tokens,
+        reasoning_tokens: usage.reasoning_tokens,
+        input_audio_tokens: usage.input_audio_tokens,
+        output_audio_tokens: usage.output_audio_tokens,
+    }
+}

@@ -1,0 +1,97 @@
+//! The account of an exchange: its outcome and its record.
+
+use super::attempt::Attempt;
+use super::{End, Exchange};
+use crate::limit::Nanos;
+use crate::money::MicroUsd;
+use crate::priority::Priority;
+use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict};
+
+impl Exchange {
+    fn outcome(&self, end: End) -> Outcome {
+        let last = self.attempts.last().and_then(|a| a.ended).map(|(_, v)| v);
+        match (end, self.reject) {
+            (End::ClientGone, None) => Outcome::ClientGone,
+            (_, Some(_)) if self.attempts.is_empty() => Outcome::Rejected,
+            (_, Some(_)) => Outcome::Failed,
+            (End::Broken, None) => Outcome::Cut,
+            (End::Complete, None) => match last {
+                Some(Verdict::Cut) => Outcome::Cut,
+                Some(Verdict::ClientError) => Outcome::ClientError,
+                Some(_) | None => Outcome::Ok,
+            },
+        }
+    }
+
+    pub(super) fn record(&self, end: End, now: Nanos) -> Record {
+        let outcome = self.outcome(end);
+        let key = self.admission.and_then(|a| self.policy.key(a.key));
+        let answered = matches!(outcome, Outcome::Ok | Outcome::Cut | Outcome::ClientGone);
+        let (usage, usage_source) = match self.usage {
+            Some(usage) => (usage, UsageSource::Reported),
+            None if answered && self.client_status == 200 => {
+                (self.estimate, UsageSource::Estimated)
+            }
+            None => (Usage::default(), UsageSource::None),
+        };
+        Record {
+            id: self.id.clone(),
+            at_ms: self.started / 1_000_000,
+            tenant: key.map_or_else(String::new, |k| k.tenant.clone()),
+            key: key.map_or_else(String::new, |k| k.id.clone()),
+            endpoint: self.endpoint,
+            model: self.model_name().to_owned(),
+            priority: self.admission.map_or(Priority::Standard, |a| a.priority),
+            stream: self.stream,
+            snapshot: self.policy.snapshot().version.clone(),
+            scores: self.knowledge.scores,
+            stale: self.knowledge.stale,
+            rule: self.decision.map_or(Rule::None, |d| d.rule),
+            status: self.client_status,
+            outcome,
+            reject: self.reject,
+            duration_us: now.saturating_sub(self.started) / 1_000,
+            attempts: self
+                .attempts
+                .iter()
+                .map(|a| self.attempt_record(a))
+                .collect(),
+            usage,
+            usage_source,
+            cost: self.cost(usage, usage_source),
+        }
+    }
+
+    fn model_name(&self) -> &str {
+        self.model
+            .and_then(|m| self.policy.model(m))
+            .map_or("", |m| m.name.as_str())
+    }
+
+    fn cost(&self, usage: Usage, source: UsageSource) -> Option<MicroUsd> {
+        if source == UsageSource::None {
+            return Some(MicroUsd(0));
+        }
+        let price = self.policy.target(self.current_target()?)?.price?;
+        Some(price.cost_of(usage.input_tokens, usage.output_tokens))
+    }
+
+    fn attempt_record(&self, attempt: &Attempt) -> AttemptRecord {
+        let since = |from: Nanos, to: Nanos| to.saturating_sub(from) / 1_000;
+        let (ended, verdict) = attempt
+            .ended
+            .unwrap_or((attempt.started, Verdict::Abandoned));
+        let provider = self.policy.provider(attempt.provider);
+        let target = self.policy.target(attempt.target);
+        AttemptRecord {
+            provider: provider.map_or_else(String::new, |p| p.name.clone()),
+            model: target.map_or_else(String::new, |t| t.model.clone()),
+            start_us: since(self.started, attempt.started),
+            status: attempt.status,
+            verdict,
+            ttft_us: attempt.first_byte.map(|at| since(attempt.started, at)),
+            duration_us: since(attempt.started, ended),
+            lost: attempt.lost.clone(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! One attempt at one target.
+
+use crate::limit::Nanos;
+use crate::record::Verdict;
+use crate::snapshot::{ProviderId, TargetId};
+
+/// One attempt while it runs and after.
+#[derive(Clone, Debug)]
+pub(super) struct Attempt {
+    pub(super) target: TargetId,
+    pub(super) provider: ProviderId,
+    pub(super) started: Nanos,
+    pub(super) first_byte: Option<Nanos>,
+    pub(super) status: Option<u16>,
+    pub(super) retry_after_ms: Option<u64>,
+    pub(super) lost: Vec<String>,
+    /// The answer came to its proper end; when is known when the exchange is settled.
+    pub(super) complete: bool,
+    /// Set once, by whatever ended it.
+    pub(super) ended: Option<(Nanos, Verdict)>,
+}
+
+/// The verdict of a status that the router retries; `None` for success and for the client's errors.
+#[must_use]
+pub fn failure_of(status: u16) -> Option<Verdict> {
+    match status {
+        401 | 403 => Some(Verdict::Auth),
+        429 => Some(Verdict::RateLimited),
+        503 | 529 => Some(Verdict::Overloaded),
+        500.. => Some(Verdict::ServerError),
+        _ => None,
+    }
+}

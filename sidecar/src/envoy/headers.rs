@@ -1,0 +1,119 @@
+//! Which headers cross between clients and providers, and which do not.
+//!
+//! What has a name is removed by the route, once per request. What is known only by how it begins, and
+//! what one attempt could leave to the next, is removed by a filter in each provider's cluster, which
+//! runs per attempt: header changes of one attempt are visible to the next.
+
+use serde_json::{Value, json};
+
+/// Removed from requests before any provider sees them: who the client is and what it authenticated
+/// with, what was meant for Ark, and Envoy's own. `accept-encoding` goes too, as an answer that is
+/// compressed can neither be gated nor metered.
+pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
+    "accept-encoding",
+    "api-key",
+    "authorization",
+    "cookie",
+    "forwarded",
+    "openai-organization",
+    "openai-project",
+    "proxy-authorization",
+    "x-api-key",
+    "x-ark-cache",
+    "x-ark-explain",
+    "x-ark-priority",
+    "x-ark-provider",
+    "x-goog-api-key",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Removed from answers: cookies of a provider's edge, offers to go around the gateway, and what
+/// tells a client about the operator's account; and what only Ark may say. (`request-id` is Ark's where
+/// the client speaks Anthropic's dialect, see `route.rs`.)
+pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 30] = [
+    "alt-svc",
+    "apim-request-id",
+    "azureml-model-session",
+    "eagleid",
+    "nel",
+    "openai-organization",
+    "openai-project",
+    "report-to",
+    "reporting-endpoints",
+    "request-id",
+    "server-timing",
+    "set-cookie",
+    "strict-transport-security",
+    "trace-id",
+    "via",
+    "x-ark-reject",
+    "x-client-request-id",
+    "x-cloud-trace-context",
+    "x-ds-trace-id",
+    "x-envoy-upstream-service-time",
+    "x-log-id",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "x-request-time",
+    "x-robots-tag",
+    "x-runtime",
+];
+
+/// Credentials by name, with which an earlier attempt or the client may have authenticated.
+const CREDENTIALS: [&str; 3] = ["authorization", "api-key", "x-api-key"];
+
+/// AWS's signature and session token, Google's key and billing project, by how they begin.
+const CREDENTIAL_FAMILIES: [&str; 2] = ["x-amz", "x-goog-"];
+
+/// What vendors say of our account, our limits there and their insides, by how it begins: Anthropic,
+/// Amazon, Azure, Google, Cloudflare, DashScope, MiniMax, Mistral, Moonshot, Volcengine, Groq.
+const VENDOR_FAMILIES: [&str; 15] = [
+    "alb_",
+    "anthropic-",
+    "cf-",
+    "minimax-",
+    "mistral-",
+    "msh-",
+    "x-amz",
+    "x-dashscope-",
+    "x-envoy-",
+    "x-goog-",
+    "x-groq-",
+    "x-kong-",
+    "x-ms-",
+    "x-ratelimit",
+    "x-tt-",
+];
+
+/// The first filter of every provider's cluster: no attempt inherits a credential, no client gets a
+/// vendor's families of headers. Ark's filter comes after it in requests and before it in answers, so
+/// it sees what the vendor says.
+pub(super) fn kept_apart() -> Value {
+    let exact = CREDENTIALS.iter().map(|name| json!({"remove": name}));
+    let request: Vec<Value> = exact.chain(families(&CREDENTIAL_FAMILIES)).collect();
+    let response: Vec<Value> = families(&VENDOR_FAMILIES).collect();
+    json!({
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            "mutations": {"request_mutations": request, "response_mutations": response},
+        },
+    })
+}
+
+fn families(prefixes: &[&str]) -> impl Iterator<Item = Value> {
+    prefixes
+        .iter()
+        .map(|prefix| json!({"remove_on_match": {"key_matcher": {"prefix": prefix}}}))
+}
