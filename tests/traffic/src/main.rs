@@ -17,7 +17,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run scripted OpenAI and Azure OpenAI servers until SIGTERM or SIGINT.
+    /// Run scripted providers until SIGTERM or SIGINT.
     Providers(ProvidersArgs),
     /// Send load to one URL and print what happened as JSON.
     Load(LoadArgs),

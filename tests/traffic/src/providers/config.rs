@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::conditions::LatencyConfig;
+use super::vendors;
 
 /// Which API a provider speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -13,8 +14,20 @@ pub enum Kind {
     /// `/v1/chat/completions` with `authorization: Bearer KEY`.
     #[default]
     Openai,
-    /// `/openai/deployments/{deployment}/chat/completions?api-version=…` with `api-key: KEY`.
+    /// `/openai/deployments/{deployment}/chat/completions?api-version=…`, or `/openai/v1/…`, with
+    /// `api-key: KEY`.
     AzureOpenai,
+    /// OpenAI's chat API with the quirks of `vendor`.
+    OpenaiCompatible,
+    /// `/v1/messages` with `x-api-key: KEY`.
+    Anthropic,
+    /// `/v1beta/models/{model}:generateContent` with `x-goog-api-key: KEY`.
+    Gemini,
+    /// `…/publishers/google/models/{model}:generateContent` with `authorization: Bearer KEY`.
+    Vertex,
+    /// `/model/{model}/converse` signed with AWS Signature Version 4; the key is
+    /// `ACCESS_KEY_ID:SECRET`, or `ACCESS_KEY_ID:SECRET:SESSION_TOKEN`, or a bearer token without `:`.
+    Bedrock,
 }
 
 /// One scripted provider.
@@ -28,9 +41,19 @@ pub struct ProviderConfig {
     /// Its API.
     #[serde(default)]
     pub kind: Kind,
+    /// The row of the vendors' table that an `openai-compatible` provider follows.
+    #[serde(default)]
+    pub vendor: Option<String>,
     /// The credential that it expects; `None` accepts anything.
     #[serde(default)]
     pub key: Option<String>,
+    /// The bearer token that it takes as well: Microsoft Entra's, for Azure.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Whether OpenAI's and Azure's chat refuse unknown fields and broken conversations, as the real
+    /// ones do. The other kinds always do.
+    #[serde(default)]
+    pub strict: bool,
     /// Its latency; none by default.
     #[serde(default)]
     pub latency: LatencyConfig,
@@ -87,6 +110,9 @@ impl ProviderConfig {
             name: name.to_owned(),
             port,
             kind,
+            vendor: None,
+            token: None,
+            strict: false,
             key: Some(format!("key-{name}")),
             latency: LatencyConfig::default(),
             availability: always(),
@@ -121,6 +147,16 @@ impl FleetConfig {
             }
             if provider.seen > 65_536 {
                 return at("seen: at most 65536");
+            }
+            if (provider.kind == Kind::OpenaiCompatible) != provider.vendor.is_some() {
+                return at("vendor: goes with kind `openai-compatible`, and must");
+            }
+            if provider
+                .vendor
+                .as_deref()
+                .is_some_and(|v| vendors::find(v).is_none())
+            {
+                return at("vendor: not in the table");
             }
         }
         Ok(config)
@@ -192,6 +228,14 @@ mod tests {
             (
                 r#"{"providers": [{"name": "a,b", "port": 1}]}"#,
                 "providers[0].name",
+            ),
+            (
+                r#"{"providers": [{"name": "a", "port": 1, "kind": "openai-compatible"}]}"#,
+                "providers[0].vendor",
+            ),
+            (
+                r#"{"providers": [{"name": "a", "port": 1, "kind": "openai-compatible", "vendor": "x"}]}"#,
+                "providers[0].vendor: not in the table",
             ),
             (
                 r#"{"providers": [{"name": "a", "port": 1, "availability": 99.9}]}"#,

@@ -7,18 +7,17 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 use serde_json::Value;
 
 use super::admin;
-use super::answer::{Answer, Context};
 use super::body::{AnswerBody, Pace};
+use super::dialect::{Answer, Asked, Context, Endpoint};
 use super::recording::Recording;
-use super::refusal::Refusal;
-use super::route::route;
-use super::script::{Instead, Script};
+use super::refusal::{Failing, Refusal};
+use super::script::{Ending, Instead, Script};
 use super::seen::Seen;
 use super::sse::{Events, Pieces};
 use super::state::{Active, Arrival, Provider};
@@ -27,7 +26,6 @@ use super::wire::Fate;
 /// Largest request body that is read, bytes.
 const BODY_LIMIT_BYTES: usize = 64 << 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
 
 /// The connection is to be reset, without an answer.
 #[derive(Debug)]
@@ -73,7 +71,18 @@ pub(super) async fn handle(
         return Err(Reset);
     };
     let headers = std::mem::take(&mut parts.headers);
-    let route = route(&provider.config, &parts.method, &parts.uri, &headers);
+    let route = leak(&headers).map_or_else(
+        || {
+            provider.dialect.route(&Asked {
+                config: &provider.config,
+                method: &parts.method,
+                uri: &parts.uri,
+                headers: &headers,
+                body: &body,
+            })
+        },
+        Err,
+    );
     let script = read_script(&headers, &provider.config.name);
     let echo = match &script {
         Ok(Script {
@@ -90,39 +99,57 @@ pub(super) async fn handle(
         fate: &fate,
         active,
     };
-    let (route, _script) = match (route, script) {
-        _ if body.len() > BODY_LIMIT_BYTES => return Ok(exchange.refuse(&too_large())),
-        (Err(refusal), _) => return Ok(exchange.refuse(&refusal)),
-        (_, Err(problem)) => {
-            let refusal = Refusal::invalid(problem, None).coded("invalid_demo_script");
-            return Ok(exchange.refuse(&refusal));
+    let route = match (route, script) {
+        _ if body.len() > BODY_LIMIT_BYTES => {
+            let refusal = provider.dialect.failure(Failing::TooLarge);
+            return Ok(exchange.refuse(&refusal.with_status(413)));
         }
-        (Ok(route), Ok(script)) => (route, script),
+        (Err(refusal), _) => return Ok(exchange.refuse(&refusal)),
+        (_, Err(problem)) => return Ok(exchange.refuse(&bad_script(problem))),
+        (Ok(route), Ok(_)) => route,
     };
     let script = exchange.arrival.script.clone();
     let context = Context {
         config: &provider.config,
-        route,
         script: &script,
         sequence: exchange.arrival.sequence,
         text: echo.as_deref(),
     };
-    exchange.run(&context, &body).await
+    exchange.run(&context, &*route, &body).await
 }
 
 impl Exchange<'_> {
-    async fn run(self, context: &Context<'_>, body: &[u8]) -> Result<Response<AnswerBody>, Reset> {
+    async fn run(
+        self,
+        context: &Context<'_>,
+        endpoint: &dyn Endpoint,
+        body: &[u8],
+    ) -> Result<Response<AnswerBody>, Reset> {
+        let dialect = &self.provider.dialect;
         match &context.script.instead {
             None | Some(Instead::Ordinary | Instead::EchoHeaders) => {
-                Ok(match context.answer(body) {
-                    Ok(Answer::Whole { body, tokens }) => self.whole(200, JSON, body, tokens).await,
-                    Ok(Answer::Stream(events)) => self.stream(200, EVENTS, events).await,
-                    Err(refusal) => self.refuse(&refusal),
-                })
+                let answer = endpoint.answer(context, body);
+                Ok(self.answer(answer, endpoint).await)
             }
             Some(Instead::Status(status)) => {
+                let refusal = dialect.failed(*status);
                 self.wait_if_scripted().await;
-                Ok(self.refuse(&Refusal::failed(*status)))
+                Ok(self.refuse(&refusal))
+            }
+            Some(Instead::Fail(failing)) => {
+                let refusal = dialect.failure(*failing);
+                self.wait_if_scripted().await;
+                Ok(self.refuse(&refusal))
+            }
+            Some(Instead::Block(reason)) => {
+                // What is no good is refused before anybody looks at what it says.
+                let stream = match endpoint.answer(context, body) {
+                    Ok(Answer::Whole { .. }) => false,
+                    Ok(Answer::Stream(_)) => true,
+                    Err(refusal) => return Ok(self.refuse(&refusal)),
+                };
+                let blocked = dialect.blocked(reason.as_deref(), stream);
+                Ok(self.answer(blocked, endpoint).await)
             }
             Some(Instead::Reset) => {
                 self.wait_if_scripted().await;
@@ -134,24 +161,52 @@ impl Exchange<'_> {
             Some(Instead::Hang) => std::future::pending().await,
             Some(Instead::FirstEventError(kind)) => {
                 let mut events = Events::default();
-                let error = error_of_type(kind);
-                events.push(|out| out.extend_from_slice(error.to_string().as_bytes()));
-                Ok(self.stream(200, EVENTS, events).await)
+                self.append_error(endpoint, kind.as_deref(), &mut events);
+                Ok(self.events(events).await)
             }
-            Some(Instead::EmptyStream) => Ok(self.stream(200, EVENTS, Events::default()).await),
+            Some(Instead::EmptyStream) => Ok(self.events(Events::default()).await),
             Some(Instead::Error200) => {
-                let error = error_of_type("server_error").to_string();
+                let error = dialect.hidden_error();
                 Ok(self.whole(200, JSON, Bytes::from(error), 0).await)
             }
             Some(Instead::Replay(name)) => match self.provider.recordings.get(name).cloned() {
                 Some(recording) => Ok(self.replay(recording).await),
                 None => {
                     let problem = format!("no recording `{name}`: see --recordings");
-                    let refusal = Refusal::invalid(problem, None).coded("invalid_demo_script");
-                    Ok(self.refuse(&refusal))
+                    Ok(self.refuse(&bad_script(problem)))
                 }
             },
         }
+    }
+
+    fn append_error(&self, endpoint: &dyn Endpoint, kind: Option<&str>, events: &mut Events) {
+        if !endpoint.stream_error(kind, events) {
+            self.provider.dialect.stream_error(kind, events);
+        }
+    }
+
+    async fn answer(
+        self,
+        answer: Result<Answer, Refusal>,
+        endpoint: &dyn Endpoint,
+    ) -> Response<AnswerBody> {
+        match answer {
+            Ok(Answer::Whole { body, tokens }) => self.whole(200, JSON, body, tokens).await,
+            Ok(Answer::Stream(mut events)) => {
+                if let Some(Ending::Error(count)) = self.arrival.script.ending {
+                    events.truncate(count);
+                    self.append_error(endpoint, None, &mut events);
+                }
+                self.events(events).await
+            }
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// A stream of this provider's own.
+    async fn events(self, events: Events) -> Response<AnswerBody> {
+        let content_type = HeaderValue::from_static(self.provider.dialect.stream_type());
+        self.stream(200, content_type, events).await
     }
 
     async fn replay(self, recording: Recording) -> Response<AnswerBody> {
@@ -205,16 +260,21 @@ impl Exchange<'_> {
     }
 
     fn refuse(self, refusal: &Refusal) -> Response<AnswerBody> {
-        let body = refusal.body(self.provider.config.kind).to_string();
-        let limited = refusal.status == 429;
+        let dialect = &self.provider.dialect;
+        let hint = self.arrival.script.answer.retry_after_s;
+        let hint = hint.unwrap_or_else(|| (refusal.status == 429).then_some(1));
+        let body = dialect.error_body(&dialect.hinted(refusal, hint), self.arrival.sequence);
+        let own = dialect.error_headers(refusal, hint);
         let head = Head {
             status: refusal.status,
             content_type: JSON,
         };
         let mut response = self.respond(head, |active, _| AnswerBody::whole(body, Some(active)));
-        if limited {
-            let headers = response.headers_mut();
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        for (name, value) in own {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                let name = HeaderName::from_static(name);
+                response.headers_mut().insert(name, value);
+            }
         }
         response
     }
@@ -231,13 +291,14 @@ impl Exchange<'_> {
         let headers = response.headers_mut();
         headers.clone_from(&self.provider.headers);
         headers.insert(CONTENT_TYPE, head.content_type);
-        if self.provider.config.vendor_headers {
+        let named = self.provider.dialect.id_header();
+        if let Some(name) = named.filter(|_| self.provider.config.vendor_headers) {
             let id = format!(
                 "req_{}_{}",
                 self.provider.config.name, self.arrival.sequence
             );
             if let Ok(id) = HeaderValue::try_from(id) {
-                headers.insert("x-request-id", id);
+                headers.insert(name, id);
             }
         }
         response
@@ -282,15 +343,17 @@ fn names(headers: &HeaderMap) -> String {
         .to_string()
 }
 
-fn error_of_type(kind: &str) -> Value {
-    serde_json::json!({"error": {
-        "message": "The server had an error while processing your request.",
-        "type": kind, "param": null, "code": null,
-    }})
+fn bad_script(problem: String) -> Refusal {
+    Refusal::invalid(problem, None).coded("invalid_demo_script")
 }
 
-fn too_large() -> Refusal {
-    Refusal::invalid("The request is too large.", None).with_status(413)
+/// A header of ours that should have stayed with us.
+fn leak(headers: &HeaderMap) -> Option<Refusal> {
+    let name = headers
+        .keys()
+        .find(|name| name.as_str().starts_with("x-ark-"))?;
+    let message = format!("The internal header {name} reached a provider.");
+    Some(Refusal::invalid(message, None).coded("leaked_internal_header"))
 }
 
 /// Reads a body, at most one byte over the limit; `None` when the client went away in the middle.

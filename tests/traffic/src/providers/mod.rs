@@ -1,29 +1,32 @@
-//! Scripted providers: several OpenAI and Azure OpenAI servers in one process.
+//! Scripted providers: several servers in one process, each of them speaking one provider's own API.
 //!
 //! They are as strict as the real ones, and stricter where Ark must be: a request that still has a
 //! header of ours is refused. What they do is set per request ([`script`]) and at run time
 //! ([`control`]); what they got is kept ([`seen`]).
 
 mod admin;
-mod answer;
-mod ask;
+mod anthropic;
+mod bedrock;
 mod body;
-mod completion;
 pub mod conditions;
 pub mod config;
 pub mod control;
-mod embedding;
+mod dialect;
+mod gemini;
 mod handle;
+mod openai;
 pub mod recording;
 mod refusal;
-mod route;
+mod reply;
 pub mod script;
 pub mod seen;
 mod server;
+mod shape;
+mod signature;
 mod sse;
 mod state;
 mod text;
-mod vendor;
+mod vendors;
 mod wire;
 
 use std::io::Write;
@@ -38,6 +41,7 @@ use tokio::task::JoinSet;
 
 use self::config::FleetConfig;
 use self::recording::{Recordings, read_recordings};
+pub use self::refusal::Failing;
 pub use self::state::{Provider, Stats};
 
 /// `ark-traffic providers`.

@@ -1,29 +1,101 @@
-//! Errors as OpenAI and Azure answer them.
+//! A refused request, before a dialect words it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::config::Kind;
-
-/// A refused request.
+/// A refused request. `kind` and `code` are words of the dialect that refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) status: u16,
     pub(super) kind: &'static str,
     pub(super) message: String,
-    pub(super) param: Option<&'static str>,
+    pub(super) param: Option<String>,
     pub(super) code: Option<&'static str>,
+    /// What the dialect adds to its errors, if it does: Google's `details`, Mistral's `detail`.
+    pub(super) details: Vec<Value>,
+}
+
+/// A way to fail, by which every dialect has its own words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// A wrong credential.
+    Authentication,
+    /// The credential may not do this.
+    Permission,
+    /// No such model.
+    NotFound,
+    /// The request is wrong.
+    Invalid,
+    /// The prompt is longer than the model's context.
+    ContextLength,
+    /// The prompt is against the provider's policy.
+    ContentPolicy,
+    /// The request is too large.
+    TooLarge,
+    /// Too many requests.
+    RateLimit,
+    /// The account is out of money.
+    Quota,
+    /// The provider has too much to do.
+    Overloaded,
+    /// The provider gave up waiting for itself.
+    Timeout,
+    /// The provider's own failure.
+    Server,
+}
+
+impl Failing {
+    /// The script's words, with what they mean.
+    pub const WORDS: [(&'static str, Self); 12] = [
+        ("authentication", Self::Authentication),
+        ("permission", Self::Permission),
+        ("not-found", Self::NotFound),
+        ("invalid", Self::Invalid),
+        ("context-length", Self::ContextLength),
+        ("content-policy", Self::ContentPolicy),
+        ("too-large", Self::TooLarge),
+        ("rate-limit", Self::RateLimit),
+        ("quota", Self::Quota),
+        ("overloaded", Self::Overloaded),
+        ("timeout", Self::Timeout),
+        ("server", Self::Server),
+    ];
+
+    /// The way to fail that a status stands for.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::Authentication,
+            402 => Self::Quota,
+            403 => Self::Permission,
+            404 => Self::NotFound,
+            408 | 504 => Self::Timeout,
+            413 => Self::TooLarge,
+            429 => Self::RateLimit,
+            503 | 529 => Self::Overloaded,
+            400..=499 => Self::Invalid,
+            _ => Self::Server,
+        }
+    }
 }
 
 impl Refusal {
-    /// A 400 about the request's content.
-    pub(super) fn invalid(message: impl Into<String>, param: Option<&'static str>) -> Self {
+    /// A refusal of type `kind`.
+    pub(super) fn new(status: u16, kind: &'static str, message: impl Into<String>) -> Self {
         Self {
-            status: 400,
-            kind: "invalid_request_error",
+            status,
+            kind,
             message: message.into(),
-            param,
+            param: None,
             code: None,
+            details: Vec::new(),
         }
+    }
+
+    /// A 400 about the request's content, in OpenAI's words.
+    pub(super) fn invalid(message: impl Into<String>, param: Option<&str>) -> Self {
+        let mut refusal = Self::new(400, "invalid_request_error", message);
+        refusal.param = param.map(str::to_owned);
+        refusal
     }
 
     /// The same with a stable code.
@@ -38,73 +110,9 @@ impl Refusal {
         self
     }
 
-    /// A wrong or missing credential.
-    pub(super) fn unauthorised(kind: Kind) -> Self {
-        match kind {
-            Kind::Openai => Self::invalid("Incorrect API key provided.", None)
-                .coded("invalid_api_key")
-                .with_status(401),
-            Kind::AzureOpenai => Self::invalid(
-                "Access denied due to invalid subscription key or wrong API endpoint. Make sure to \
-                 provide a valid key for an active subscription and use a correct regional API \
-                 endpoint for your resource.",
-                None,
-            )
-            .coded("401")
-            .with_status(401),
-        }
-    }
-
-    /// No such path.
-    pub(super) fn not_found(kind: Kind, method: &str, path: &str) -> Self {
-        match kind {
-            Kind::Openai => {
-                Self::invalid(format!("Invalid URL ({method} {path})"), None).with_status(404)
-            }
-            Kind::AzureOpenai => Self::invalid("Resource not found", None)
-                .coded("404")
-                .with_status(404),
-        }
-    }
-
-    /// What a provider says when it fails with `status` by itself.
-    pub(super) fn failed(status: u16) -> Self {
-        let (kind, message, code) = match status {
-            401 => (
-                "invalid_request_error",
-                "Incorrect API key provided.",
-                Some("invalid_api_key"),
-            ),
-            429 => (
-                "requests",
-                "Rate limit reached for requests. Please try again in 1s.",
-                Some("rate_limit_exceeded"),
-            ),
-            503 | 529 => ("server_error", "The engine is currently overloaded.", None),
-            400..=499 => ("invalid_request_error", "The request was refused.", None),
-            _ => (
-                "server_error",
-                "The server had an error while processing your request.",
-                None,
-            ),
-        };
-        Self {
-            status,
-            kind,
-            message: message.to_owned(),
-            param: None,
-            code,
-        }
-    }
-
-    /// The body.
-    pub(super) fn body(&self, kind: Kind) -> Value {
-        // Azure's own front door answers without type and param.
-        if kind == Kind::AzureOpenai && matches!(self.code, Some("401" | "404")) {
-            return json!({"error": {"code": self.code, "message": self.message}});
-        }
-        json!({"error": {
-            "message": self.message, "type": self.kind, "param": self.param, "code": self.code,
-        }})
+    /// The same with one more detail.
+    pub(super) fn detailed(mut self, detail: Value) -> Self {
+        self.details.push(detail);
+        self
     }
 }

@@ -2,8 +2,17 @@
 //!
 //! `official=status:503, azure=hang, *=chunks:200`: entries per provider name (`*`: every one), each
 //! one or more behaviours joined by `+`. All entries that name a provider apply, in order.
+//!
+//! In place of an answer: `status:N`, `fail:WAY` ([`Failing::WORDS`]), `block[:REASON]`, `reset`, `hang`,
+//! `first-event-error[:TYPE]`, `empty-stream`, `error-200`, `replay:NAME`, `echo-headers`, `ok`.
+//! What is said: `say:TEXT` (with `%XX`), `calls:N`, `reason:WORDS`, `stop:WORD`, `chunks:N`, `big:BYTES`.
+//! What is counted: `prompt-tokens:N`, `cached:N`, `written:N`. When to come again: `retry-after:S`, or
+//! `retry-after:none`. The stream: `slow:MS`, `chunk-delay:MS`, `split:BYTES`, `crlf`, `burst`,
+//! `comment-first`, `keep-alives`, `cut:N`, `end:N`, `no-end`, `error-at:N`.
 
 use std::time::Duration;
+
+use super::refusal::Failing;
 
 /// Largest scripted answer, bytes.
 pub const BIG_LIMIT_BYTES: usize = 64 << 20;
@@ -35,6 +44,31 @@ pub struct Script {
     pub crlf: bool,
     /// The whole stream in one write.
     pub burst: bool,
+    /// A keep-alive after each event: a comment, or the dialect's own.
+    pub keep_alives: bool,
+    /// What the answer says.
+    pub answer: AnswerScript,
+}
+
+/// What a scripted answer says, whatever its dialect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnswerScript {
+    /// Its text.
+    pub say: Option<String>,
+    /// How many tools it calls, of those offered, in turn.
+    pub calls: Option<usize>,
+    /// Words of reasoning before it, also when nobody asked for any.
+    pub reason: Option<usize>,
+    /// Why it stops, in the dialect's own word.
+    pub stop: Option<String>,
+    /// The prompt's tokens, all told.
+    pub prompt_tokens: Option<usize>,
+    /// Those of the prompt's tokens that were read from a cache.
+    pub cached: Option<usize>,
+    /// Those of the prompt's tokens that were written to a cache.
+    pub written: Option<usize>,
+    /// Seconds after which a refused client may come again; `Some(None)` for no hint.
+    pub retry_after_s: Option<Option<u64>>,
 }
 
 /// What takes the place of an ordinary answer.
@@ -48,8 +82,12 @@ pub enum Instead {
     Reset,
     /// No answer, ever.
     Hang,
-    /// A 200 stream whose first event is an error of this type.
-    FirstEventError(String),
+    /// This failure, as the dialect tells it.
+    Fail(Failing),
+    /// The prompt is blocked, for this reason of the dialect's.
+    Block(Option<String>),
+    /// A 200 stream whose first event is an error of this type of the dialect's.
+    FirstEventError(Option<String>),
     /// A 200 stream without a byte.
     EmptyStream,
     /// A 200 with an error as its JSON body.
@@ -67,6 +105,10 @@ pub enum Ending {
     Cut(usize),
     /// A proper end of the body after this many events, without `[DONE]`.
     End(usize),
+    /// A proper end of the body just before the events that tell the stream's end.
+    Unfinished,
+    /// The dialect's error after this many events.
+    Error(usize),
 }
 
 impl Script {
@@ -123,6 +165,13 @@ impl Script {
             "comment-first" => self.comment_first = true,
             "crlf" => self.crlf = true,
             "burst" => self.burst = true,
+            "keep-alives" => self.keep_alives = true,
+            "no-end" => self.ending = Some(Ending::Unfinished),
+            "error-at" => self.ending = Some(Ending::Error(number(CHUNKS_LIMIT)?)),
+            "say" | "calls" | "reason" | "stop" | "prompt-tokens" | "cached" | "written"
+            | "retry-after" => self.answer.add(verb, argument).ok_or_else(|| {
+                format!("`{behaviour}` needs a number up to {CHUNKS_LIMIT}, or a text")
+            })?,
             _ => self.instead = Some(Instead::parse(behaviour, verb, argument)?),
         }
         Ok(())
@@ -142,6 +191,40 @@ impl Script {
             comment_first: over.comment_first || self.comment_first,
             crlf: over.crlf || self.crlf,
             burst: over.burst || self.burst,
+            keep_alives: over.keep_alives || self.keep_alives,
+            answer: self.answer.overridden_by(over.answer),
+        }
+    }
+}
+
+impl AnswerScript {
+    fn add(&mut self, verb: &str, argument: Option<&str>) -> Option<()> {
+        let argument = argument?;
+        let number = || argument.parse().ok().filter(|n| *n <= CHUNKS_LIMIT);
+        match verb {
+            "say" => self.say = Some(unescaped(argument)?),
+            "stop" => self.stop = Some(argument.to_owned()),
+            "calls" => self.calls = Some(number()?),
+            "reason" => self.reason = Some(number()?),
+            "prompt-tokens" => self.prompt_tokens = Some(number()?),
+            "cached" => self.cached = Some(number()?),
+            "written" => self.written = Some(number()?),
+            _ if argument == "none" => self.retry_after_s = Some(None),
+            _ => self.retry_after_s = Some(Some(argument.parse().ok()?)),
+        }
+        Some(())
+    }
+
+    fn overridden_by(self, over: Self) -> Self {
+        Self {
+            say: over.say.or(self.say),
+            calls: over.calls.or(self.calls),
+            reason: over.reason.or(self.reason),
+            stop: over.stop.or(self.stop),
+            prompt_tokens: over.prompt_tokens.or(self.prompt_tokens),
+            cached: over.cached.or(self.cached),
+            written: over.written.or(self.written),
+            retry_after_s: over.retry_after_s.or(self.retry_after_s),
         }
     }
 }
@@ -152,9 +235,13 @@ impl Instead {
             ("ok", None) => Ok(Self::Ordinary),
             ("reset", None) => Ok(Self::Reset),
             ("hang", None) => Ok(Self::Hang),
-            ("first-event-error", kind) => Ok(Self::FirstEventError(
-                kind.unwrap_or("server_error").to_owned(),
-            )),
+            ("first-event-error", kind) => Ok(Self::FirstEventError(kind.map(str::to_owned))),
+            ("block", reason) => Ok(Self::Block(reason.map(str::to_owned))),
+            ("fail", Some(word)) => Failing::WORDS
+                .into_iter()
+                .find(|(name, _)| *name == word)
+                .map(|(_, failing)| Self::Fail(failing))
+                .ok_or_else(|| format!("`{behaviour}` needs a way to fail")),
             ("empty-stream", None) => Ok(Self::EmptyStream),
             ("error-200", None) => Ok(Self::Error200),
             ("echo-headers", None) => Ok(Self::EchoHeaders),
@@ -166,6 +253,18 @@ impl Instead {
             _ => Err(format!("`{behaviour}` is not a behaviour")),
         }
     }
+}
+
+/// `%XX` as in URLs, since `,` and `+` part a script's words.
+pub(super) fn unescaped(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 fn milliseconds(count: usize) -> Duration {
@@ -230,7 +329,28 @@ mod tests {
             "a=first-event-error:overloaded_error",
             "a",
             &Script {
-                instead: Some(Instead::FirstEventError("overloaded_error".to_owned())),
+                instead: Some(Instead::FirstEventError(Some(
+                    "overloaded_error".to_owned(),
+                ))),
+                ..Script::default()
+            },
+        );
+    }
+
+    #[test]
+    fn an_answer_is_scripted_by_what_it_says() {
+        let answer = AnswerScript {
+            say: Some("1+1, 100%".to_owned()),
+            calls: Some(2),
+            retry_after_s: Some(None),
+            cached: Some(7),
+            ..AnswerScript::default()
+        };
+        check(
+            "*=say:1%2B1%2C 100%25+calls:1+retry-after:none, a=calls:2+cached:7",
+            "a",
+            &Script {
+                answer,
                 ..Script::default()
             },
         );
@@ -249,6 +369,10 @@ mod tests {
             "a=ok:1",
             "a=ok+",
             "a=replay",
+            "a=fail:x",
+            "a=say:%2",
+            "a=calls:x",
+            "a=retry-after",
         ] {
             assert!(Script::parse_for(header, "official").is_err(), "{header}");
         }

@@ -1,4 +1,4 @@
-//! A stream of server-sent events as bytes and bounds.
+//! A stream as bytes and bounds: of server-sent events, or of a dialect's own frames.
 
 use bytes::Bytes;
 
@@ -9,6 +9,32 @@ use super::script::{Ending, Script};
 pub(super) struct Events {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    /// How many of the last events only tell that the stream is over.
+    closing: usize,
+    /// What this stream's dialect sends to keep the connection alive.
+    keep_alive: KeepAlive,
+}
+
+/// What keeps a stream's connection alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum KeepAlive {
+    /// A comment.
+    #[default]
+    Comment,
+    /// Anthropic's event.
+    Ping,
+    /// Nothing: the stream is binary, without lines.
+    Binary,
+}
+
+impl KeepAlive {
+    fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Comment => b": keep-alive\n\n",
+            Self::Ping => b"event: ping\ndata: {\"type\": \"ping\"}\n\n",
+            Self::Binary => b"",
+        }
+    }
 }
 
 /// A stream ready to be sent: its bytes, and where each write ends.
@@ -27,7 +53,7 @@ impl Events {
     pub(super) fn with_capacity(capacity: usize) -> Self {
         Self {
             bytes: Vec::with_capacity(capacity),
-            ends: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -42,6 +68,7 @@ impl Events {
         Self {
             bytes: bytes.to_vec(),
             ends,
+            ..Self::default()
         }
     }
 
@@ -51,6 +78,38 @@ impl Events {
         write(&mut self.bytes);
         self.bytes.extend_from_slice(b"\n\n");
         self.ends.push(self.bytes.len());
+    }
+
+    /// Appends the event of type `name` that `write` writes.
+    pub(super) fn push_named(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+        self.bytes.extend_from_slice(b"event: ");
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.bytes.push(b'\n');
+        self.push(write);
+    }
+
+    /// Appends a frame as it is.
+    pub(super) fn push_frame(&mut self, frame: &[u8]) {
+        self.bytes.extend_from_slice(frame);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The same stream, whose dialect keeps connections alive in this way.
+    pub(super) fn kept_alive_by(mut self, keep_alive: KeepAlive) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// The same stream, whose last `count` events only tell that it is over.
+    pub(super) fn closed_by(mut self, count: usize) -> Self {
+        self.closing = count;
+        self
+    }
+
+    /// Keeps the first `events` only.
+    pub(super) fn truncate(&mut self, events: usize) {
+        self.ends.truncate(events);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
     }
 
     /// The stream that `script` makes of these events.
@@ -65,13 +124,22 @@ impl Events {
                 self.truncate(count);
                 false
             }
+            Some(Ending::Unfinished) => {
+                self.truncate(self.ends.len().saturating_sub(self.closing));
+                false
+            }
+            // The error is the dialect's: whoever knows it has appended it.
+            Some(Ending::Error(_)) => false,
         };
+        if script.keep_alives {
+            self.keep_alive();
+        }
         let mut early = 0_usize;
-        if script.comment_first {
+        if script.comment_first && self.keep_alive != KeepAlive::Binary {
             self.comment();
             early = 2;
         }
-        if script.crlf {
+        if script.crlf && self.keep_alive != KeepAlive::Binary {
             self.crlf();
         }
         if let Some(size) = script.split {
@@ -97,9 +165,21 @@ impl Events {
         }
     }
 
-    fn truncate(&mut self, events: usize) {
-        self.ends.truncate(events);
-        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    /// A keep-alive after each event but the last.
+    fn keep_alive(&mut self) {
+        let sign = self.keep_alive.bytes();
+        let mut bytes = Vec::with_capacity(self.bytes.len() + self.ends.len() * sign.len());
+        let mut start = 0;
+        let last = self.ends.last().copied();
+        for end in &mut self.ends {
+            bytes.extend_from_slice(self.bytes.get(start..*end).unwrap_or_default());
+            start = *end;
+            if Some(*end) != last {
+                bytes.extend_from_slice(sign);
+            }
+            *end = bytes.len();
+        }
+        self.bytes = bytes;
     }
 
     /// Two keep-alive comments before everything, as servers send while a model is thinking.
@@ -111,14 +191,20 @@ impl Events {
         self.ends = [COMMENT.len(), shift].into_iter().chain(shifted).collect();
     }
 
-    /// `\r\n` for each `\n`: JSON has none of its own, so they all are the framing's.
+    /// The same stream with `\r\n` line ends.
+    pub(super) fn with_crlf(mut self) -> Self {
+        self.crlf();
+        self
+    }
+
+    /// `\r\n` for each `\n` that is not one already: JSON has none of its own, so they all are the framing's.
     fn crlf(&mut self) {
         let mut bytes = Vec::with_capacity(self.bytes.len() + 2 * self.ends.len());
         let mut ends = Vec::with_capacity(self.ends.len());
         let mut start = 0;
         for end in &self.ends {
             for byte in self.bytes.get(start..*end).unwrap_or_default() {
-                if *byte == b'\n' {
+                if *byte == b'\n' && bytes.last() != Some(&b'\r') {
                     bytes.push(b'\r');
                 }
                 bytes.push(*byte);
@@ -175,6 +261,32 @@ mod tests {
             pieces("split:5+crlf+comment-first").concat(),
             pieces("comment-first").concat().replace('\n', "\r\n")
         );
+    }
+
+    #[test]
+    fn dialects_have_their_own_framing() {
+        let mut events = Events::default()
+            .kept_alive_by(KeepAlive::Ping)
+            .closed_by(1);
+        events.push_named("a", |out| out.push(b'1'));
+        events.push_named("b", |out| out.push(b'2'));
+        let sent = |script: &str| {
+            let pieces = events.clone().pieces(&Script::parse(script).unwrap());
+            String::from_utf8(pieces.bytes.to_vec()).unwrap()
+        };
+        assert_eq!(sent("no-end"), "event: a\ndata: 1\n\n");
+        assert_eq!(
+            sent("keep-alives"),
+            "event: a\ndata: 1\n\nevent: ping\ndata: {\"type\": \"ping\"}\n\nevent: b\ndata: 2\n\n"
+        );
+        let twice = events
+            .with_crlf()
+            .pieces(&Script::parse("crlf+end:1").unwrap());
+        assert_eq!(&twice.bytes[..], b"event: a\r\ndata: 1\r\n\r\n");
+        let mut binary = Events::default().kept_alive_by(KeepAlive::Binary);
+        binary.push_frame(b"\n\0\n");
+        let whole = Script::parse("crlf+comment-first+keep-alives").unwrap();
+        assert_eq!(&binary.pieces(&whole).bytes[..], b"\n\0\n");
     }
 
     #[test]

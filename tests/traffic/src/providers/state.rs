@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::conditions::{Conditions, Failure};
 use super::config::ProviderConfig;
 use super::control::Control;
+use super::dialect::{Dialect, dialect};
 use super::recording::Recordings;
 use super::script::{Instead, Script};
 use super::seen::Seen;
-use super::vendor::vendor_headers;
 
 /// A running provider.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub struct Provider {
     /// What it was started as.
     pub config: ProviderConfig,
     pub(super) recordings: Arc<Recordings>,
+    pub(super) dialect: Box<dyn Dialect>,
     pub(super) headers: HeaderMap,
     /// Raised to close all connections.
     pub(super) closing: watch::Sender<u64>,
@@ -106,9 +108,11 @@ impl Provider {
             config.availability,
             config.spell_requests,
         );
+        let dialect = dialect(&config);
         Self {
             recordings,
-            headers: vendor_headers(&config),
+            headers: vendor_headers(&config, &*dialect),
+            dialect,
             closing: watch::Sender::new(0),
             switch,
             live: Mutex::new(Live {
@@ -235,6 +239,20 @@ impl Provider {
         // No invariant spans two fields, so a poisoned lock still guards usable values.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The headers of every answer; none when it is configured without.
+fn vendor_headers(config: &ProviderConfig, dialect: &dyn Dialect) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if !config.vendor_headers {
+        return headers;
+    }
+    for (key, value) in dialect.headers(&config.name) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(key), value);
+        }
+    }
+    headers
 }
 
 impl Active {

@@ -70,6 +70,40 @@ impl Text {
         self
     }
 
+    /// The same with `words` after the answer's own sentence.
+    pub(super) fn noting(mut self, words: &str) -> Self {
+        if words.is_empty() {
+            return self;
+        }
+        self.lead.extend(Self::of(words).lead);
+        self.count = self.count.max(self.lead.len());
+        self
+    }
+
+    /// Piece `index`, as the inside of a JSON string.
+    pub(super) fn piece(&self, index: usize) -> String {
+        let mut out = Vec::new();
+        self.write_piece(index, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// Piece `index`.
+    pub(super) fn piece_plain(&self, index: usize) -> String {
+        serde_json::from_str(&format!("\"{}\"", self.piece(index))).unwrap_or_default()
+    }
+
+    /// All of it, as the inside of a JSON string.
+    pub(super) fn escaped(&self) -> String {
+        let mut out = Vec::new();
+        self.write_all(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// All of it.
+    pub(super) fn plain(&self) -> String {
+        serde_json::from_str(&format!("\"{}\"", self.escaped())).unwrap_or_default()
+    }
+
     /// Number of pieces, which is the number of completion tokens.
     pub(super) fn pieces(&self) -> usize {
         self.count
@@ -145,6 +179,18 @@ mod tests {
         let text = Text::sentence("a", "m", None).padded(Some(100_000));
         assert!((100_000..100_032).contains(&all(&text).len()));
         assert_eq!(text.pieces(), 16);
+    }
+
+    #[test]
+    fn a_note_follows_the_sentence() {
+        let text = Text::sentence("a", "m", None).noting(" [1 \"x\"]");
+        assert!(
+            text.plain()
+                .starts_with("This is a answering as m: [1 \"x\"] every")
+        );
+        assert_eq!(text.pieces(), 16);
+        assert_eq!(Text::sentence("a", "m", Some(2)).noting("").pieces(), 2);
+        assert_eq!(text.piece(1), " is");
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod control;
 #[cfg(test)]
+mod dialects;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod faults;

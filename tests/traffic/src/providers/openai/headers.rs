@@ -1,18 +1,10 @@
-//! The headers that real vendors add to their answers, which a gateway must not pass on.
+//! The headers that OpenAI and Azure add to their answers, which a gateway must not pass on.
 
-use hyper::HeaderMap;
-use hyper::header::{HeaderName, HeaderValue};
+use crate::providers::dialect::Headers;
 
-use super::config::{Kind, ProviderConfig};
-
-/// The headers of every answer of this provider; none when it is configured without.
-pub(super) fn vendor_headers(config: &ProviderConfig) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if !config.vendor_headers {
-        return headers;
-    }
-    let name = &config.name;
-    let openai = [
+/// OpenAI's, for the provider `name`.
+pub(super) fn openai(name: &str) -> Headers {
+    let own = vec![
         ("openai-organization", format!("org-{name}")),
         ("openai-project", format!("proj_{name}")),
         ("openai-version", "2020-10-01".to_owned()),
@@ -24,10 +16,15 @@ pub(super) fn vendor_headers(config: &ProviderConfig) -> HeaderMap {
             format!("__cf_bm=demo-{name}; path=/; HttpOnly; Secure"),
         ),
     ];
-    let azure = [
+    with_limits(own)
+}
+
+/// Azure's.
+pub(super) fn azure(name: &str) -> Headers {
+    let own = vec![
         ("apim-request-id", format!("apim-{name}")),
         ("x-ms-region", "East US 2".to_owned()),
-        ("x-ms-deployment-name", name.clone()),
+        ("x-ms-deployment-name", name.to_owned()),
         ("azureml-model-session", format!("session-{name}")),
         ("strict-transport-security", "max-age=31536000".to_owned()),
         ("x-content-type-options", "nosniff".to_owned()),
@@ -36,20 +33,15 @@ pub(super) fn vendor_headers(config: &ProviderConfig) -> HeaderMap {
             format!("ARRAffinity=demo-{name}; path=/; HttpOnly"),
         ),
     ];
-    let limits = [
+    with_limits(own)
+}
+
+fn with_limits(mut own: Headers) -> Headers {
+    own.extend([
         ("x-ratelimit-limit-requests", "10000".to_owned()),
         ("x-ratelimit-remaining-requests", "9999".to_owned()),
         ("x-ratelimit-limit-tokens", "2000000".to_owned()),
         ("x-ratelimit-remaining-tokens", "1999000".to_owned()),
-    ];
-    let own = match config.kind {
-        Kind::Openai => openai,
-        Kind::AzureOpenai => azure,
-    };
-    for (key, value) in own.into_iter().chain(limits) {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(HeaderName::from_static(key), value);
-        }
-    }
-    headers
+    ]);
+    own
 }

@@ -54,7 +54,7 @@ pub(super) fn embeddings(
 }
 
 /// The unit vector of input `index`.
-fn vector(index: usize, dimensions: usize) -> Vec<f32> {
+pub(in crate::providers) fn vector(index: usize, dimensions: usize) -> Vec<f32> {
     let mut rng = fastrand::Rng::with_seed(u64::try_from(index).unwrap_or(0));
     let raw: Vec<f32> = (0..dimensions).map(|_| rng.f32() - 0.5).collect();
     let norm = raw.iter().map(|v| v * v).sum::<f32>().sqrt();
@@ -62,7 +62,7 @@ fn vector(index: usize, dimensions: usize) -> Vec<f32> {
 }
 
 /// Standard base64 with padding, RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
+pub(in crate::providers) fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {

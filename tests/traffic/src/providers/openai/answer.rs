@@ -5,15 +5,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::ask::{Ask, Encoding, sample};
-use super::completion::{Completion, Form, Saying};
-use super::config::{Kind, ProviderConfig};
+use super::ask::{Ask, Encoding};
+use super::completion::{Completion, Form};
 use super::embedding::{DIMENSIONS, DIMENSIONS_LIMIT, INPUTS_LIMIT, count_inputs, embeddings};
-use super::refusal::Refusal;
-use super::route::{Endpoint, Route};
-use super::script::{CHUNKS_LIMIT, Script};
-use super::sse::Events;
-use super::text::{Text, escape};
+use super::errors::{no_deployment, openai_failure};
+use super::responses;
+use super::route::{Flavour, Place, Served};
+use super::strict;
+use crate::providers::dialect::{Answer, Context, Endpoint};
+use crate::providers::refusal::{Failing, Refusal};
+use crate::providers::reply::Reply;
+use crate::providers::script::CHUNKS_LIMIT;
+use crate::providers::sse::Events;
+use crate::providers::text::escape;
 
 /// Most choices of one request, as at OpenAI.
 const CHOICES_LIMIT: usize = 128;
@@ -25,50 +29,48 @@ const LISTED: [&str; 4] = [
     "text-embedding-3-small",
 ];
 
-/// An answer with status 200.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// A JSON body that took this many tokens to make.
-    Whole { body: Bytes, tokens: usize },
-    /// A stream.
-    Stream(Events),
-}
-
-/// What an answer depends on besides the body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Context<'a> {
-    pub(super) config: &'a ProviderConfig,
-    pub(super) route: Route<'a>,
-    pub(super) script: &'a Script,
-    pub(super) sequence: u64,
-    /// Text to answer with in place of the ordinary sentence.
-    pub(super) text: Option<&'a str>,
-}
-
-impl Context<'_> {
-    /// Answers `body`, or says what is wrong with it.
-    pub(super) fn answer(&self, body: &[u8]) -> Result<Answer, Refusal> {
-        match self.route.endpoint {
-            Endpoint::Models => Ok(whole_json(&self.models(), 0)),
-            Endpoint::Model => {
-                let model = self.route.named.unwrap_or_default();
-                self.check_model(model)?;
-                Ok(whole_json(&self.model_entry(model), 0))
+impl Endpoint for Served<'_> {
+    fn answer(&self, context: &Context<'_>, body: &[u8]) -> Result<Answer, Refusal> {
+        match self.place {
+            Place::Models => Ok(whole_json(&models(context), 0)),
+            Place::Model => {
+                let model = self.named.unwrap_or_default();
+                self.check_model(context, model)?;
+                Ok(whole_json(&model_entry(context, model), 0))
             }
-            Endpoint::Chat | Endpoint::Completions | Endpoint::Embeddings => {
-                let ask = read(body)?;
-                let model = self.model(&ask)?;
-                let prompt_tokens = (body.len() / 4).max(1);
-                if self.route.endpoint == Endpoint::Embeddings {
-                    return embed(&ask, model, prompt_tokens);
+            Place::Responses => responses::respond(self, context, body),
+            Place::Chat | Place::Completions | Place::Embeddings => {
+                if self.place == Place::Chat {
+                    strict::check(self.flavour, context.config, body)?;
                 }
-                self.complete(&ask, model, prompt_tokens)
+                let ask = read(body)?;
+                let model = self.model(context, ask.model.as_deref())?.to_owned();
+                if self.place == Place::Embeddings {
+                    return embed(&ask, &model, (body.len() / 4).max(1));
+                }
+                self.complete(context, &ask, &model, body.len())
             }
         }
     }
 
-    fn complete(&self, ask: &Ask<'_>, model: &str, prompt: usize) -> Result<Answer, Refusal> {
-        let form = if self.route.endpoint == Endpoint::Chat {
+    fn stream_error(&self, kind: Option<&str>, events: &mut Events) -> bool {
+        let own = self.place == Place::Responses;
+        if own {
+            responses::stream_error(kind, events);
+        }
+        own
+    }
+}
+
+impl Served<'_> {
+    fn complete(
+        &self,
+        context: &Context<'_>,
+        ask: &Ask<'_>,
+        model: &str,
+        prompt_bytes: usize,
+    ) -> Result<Answer, Refusal> {
+        let form = if self.place == Place::Chat {
             check_messages(ask)?;
             Form::Chat
         } else {
@@ -77,28 +79,24 @@ impl Context<'_> {
             }
             Form::Text
         };
-        let choices = ask.n.unwrap_or(1);
-        if !(1..=CHOICES_LIMIT).contains(&choices) {
-            let message = format!("Invalid 'n': integer out of range. Got {choices}.");
-            return Err(Refusal::invalid(message, Some("n")).coded("integer_out_of_range"));
-        }
-        if ask.token_limit() == Some(0) {
-            let message = "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.";
-            return Err(
-                Refusal::invalid(message, Some("max_tokens")).coded("integer_below_min_value")
-            );
-        }
+        let choices = check_counts(ask)?;
+        let mut reply = Reply::to(&ask.wish(model), context, prompt_bytes);
+        reply.text = reply.text.map(|text| {
+            text.limited(Some(CHUNKS_LIMIT / choices))
+                .padded(context.script.big.map(|bytes| bytes / choices))
+        });
         let completion = Completion {
             form,
-            kind: self.config.kind,
-            provider: &self.config.name,
+            flavour: self.flavour,
+            provider: &context.config.name,
             model: escape(model),
-            sequence: self.sequence,
+            sequence: context.sequence,
             created: now(),
-            prompt_tokens: prompt,
             choices,
             include_usage: ask.include_usage(),
-            saying: self.saying(ask, model, choices),
+            logprobs: ask.logprobs == Some(Value::Bool(true)),
+            service_tier: ask.service_tier.as_deref(),
+            reply,
         };
         if ask.stream == Some(true) {
             return Ok(Answer::Stream(completion.stream()));
@@ -109,87 +107,68 @@ impl Context<'_> {
         })
     }
 
-    fn saying(&self, ask: &Ask<'_>, model: &str, choices: usize) -> Saying {
-        if let Some(text) = self.text {
-            return Saying::Words(Text::of(text));
-        }
-        if let Some(function) = ask.function_to_call() {
-            return Saying::Call {
-                name: escape(&function.name),
-                arguments: Text::of(&sample(&function.parameters, 0).to_string()),
-            };
-        }
-        let format = |pointer: &str| {
-            ask.response_format
-                .as_ref()
-                .and_then(|f| f.pointer(pointer))
-        };
-        match format("/type").and_then(Value::as_str) {
-            Some("json_object") => {
-                let answer = json!({"provider": self.config.name, "model": model, "ok": true});
-                Saying::Words(Text::of(&answer.to_string()))
-            }
-            Some("json_schema") => {
-                let schema = format("/json_schema/schema").unwrap_or(&Value::Null);
-                Saying::Words(Text::of(&sample(schema, 0).to_string()))
-            }
-            _ => Saying::Words(
-                Text::sentence(&self.config.name, model, self.script.chunks)
-                    // A scripted length is meant whatever limit the client's request has.
-                    .limited(ask.token_limit().filter(|_| self.script.chunks.is_none()))
-                    .limited(Some(CHUNKS_LIMIT / choices))
-                    .padded(self.script.big.map(|bytes| bytes / choices)),
-            ),
-        }
-    }
-
-    fn model<'b>(&'b self, ask: &'b Ask<'_>) -> Result<&'b str, Refusal> {
-        let model = match (self.config.kind, self.route.named) {
-            (Kind::AzureOpenai, Some(deployment)) => deployment,
-            _ => ask
-                .model
-                .as_deref()
+    /// The model that a request is for: Azure's older paths name it, otherwise the body does.
+    pub(super) fn model<'b>(
+        &'b self,
+        context: &Context<'_>,
+        asked: Option<&'b str>,
+    ) -> Result<&'b str, Refusal> {
+        let model = match self.named {
+            Some(deployment) => deployment,
+            None => asked
                 .filter(|m| !m.is_empty())
                 .ok_or_else(|| Refusal::invalid("you must provide a model parameter", None))?,
         };
-        self.check_model(model)?;
+        self.check_model(context, model)?;
         Ok(model)
     }
 
-    fn check_model(&self, model: &str) -> Result<(), Refusal> {
-        let models = &self.config.models;
+    fn check_model(&self, context: &Context<'_>, model: &str) -> Result<(), Refusal> {
+        let models = &context.config.models;
         if models.is_empty() || models.iter().any(|known| known == model) {
             return Ok(());
         }
-        let refusal = match self.config.kind {
-            Kind::Openai => Refusal::invalid(
-                format!("The model `{model}` does not exist or you do not have access to it."),
-                None,
-            )
-            .coded("model_not_found"),
-            Kind::AzureOpenai => {
-                Refusal::invalid("The API deployment for this resource does not exist.", None)
-                    .coded("DeploymentNotFound")
+        Err(match self.flavour {
+            Flavour::OpenAi | Flavour::Vendor(_) => {
+                let mut refusal = openai_failure(Failing::NotFound);
+                refusal.message =
+                    format!("The model `{model}` does not exist or you do not have access to it.");
+                refusal
             }
-        };
-        Err(refusal.with_status(404))
-    }
-
-    fn models(&self) -> Value {
-        let entries: Vec<Value> = if self.config.models.is_empty() {
-            LISTED.iter().map(|model| self.model_entry(model)).collect()
-        } else {
-            let models = self.config.models.iter();
-            models.map(|model| self.model_entry(model)).collect()
-        };
-        json!({"object": "list", "data": entries})
-    }
-
-    fn model_entry(&self, model: &str) -> Value {
-        json!({
-            "id": model, "object": "model", "created": 1_715_367_049, "owned_by": self.config.name,
+            Flavour::Azure => no_deployment(),
         })
     }
+}
+
+fn models(context: &Context<'_>) -> Value {
+    let entries: Vec<Value> = if context.config.models.is_empty() {
+        let listed = LISTED.iter();
+        listed.map(|model| model_entry(context, model)).collect()
+    } else {
+        let models = context.config.models.iter();
+        models.map(|model| model_entry(context, model)).collect()
+    };
+    json!({"object": "list", "data": entries})
+}
+
+fn model_entry(context: &Context<'_>, model: &str) -> Value {
+    json!({
+        "id": model, "object": "model", "created": 1_715_367_049, "owned_by": context.config.name,
+    })
+}
+
+/// The number of choices, when it and the number of tokens are what they may be.
+fn check_counts(ask: &Ask<'_>) -> Result<usize, Refusal> {
+    let choices = ask.n.unwrap_or(1);
+    if !(1..=CHOICES_LIMIT).contains(&choices) {
+        let message = format!("Invalid 'n': integer out of range. Got {choices}.");
+        return Err(Refusal::invalid(message, Some("n")).coded("integer_out_of_range"));
+    }
+    if ask.token_limit() == Some(0) {
+        let message = "Invalid 'max_tokens': integer below minimum value. Expected a value >= 1, but got 0 instead.";
+        return Err(Refusal::invalid(message, Some("max_tokens")).coded("integer_below_min_value"));
+    }
+    Ok(choices)
 }
 
 fn embed(ask: &Ask<'_>, model: &str, prompt_tokens: usize) -> Result<Answer, Refusal> {
@@ -234,7 +213,7 @@ fn check_messages(ask: &Ask<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn missing(param: &'static str) -> Refusal {
+pub(super) fn missing(param: &str) -> Refusal {
     Refusal::invalid(
         format!("Missing required parameter: '{param}'."),
         Some(param),
@@ -242,14 +221,14 @@ fn missing(param: &'static str) -> Refusal {
     .coded("missing_required_parameter")
 }
 
-fn whole_json(value: &Value, tokens: usize) -> Answer {
+pub(super) fn whole_json(value: &Value, tokens: usize) -> Answer {
     Answer::Whole {
         body: Bytes::from(value.to_string()),
         tokens,
     }
 }
 
-fn now() -> u64 {
+pub(in crate::providers) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.as_secs())
@@ -257,37 +236,41 @@ fn now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::errors;
     use super::*;
+    use crate::providers::config::{Kind, ProviderConfig};
+    use crate::providers::script::Script;
 
-    fn answer(endpoint: Endpoint, kind: Kind, body: &str) -> Result<Value, (u16, String)> {
-        let mut config = ProviderConfig::new("p", kind, 0);
+    fn answer(place: Place, flavour: Flavour, body: &str) -> Result<Value, (u16, String)> {
+        let mut config = ProviderConfig::new("p", Kind::Openai, 0);
         config.models = vec!["m".to_owned()];
         let context = Context {
             config: &config,
-            route: Route {
-                endpoint,
-                named: (kind == Kind::AzureOpenai).then_some("m"),
-            },
             script: &Script::default(),
             sequence: 1,
             text: None,
         };
-        match context.answer(body.as_bytes()) {
+        let served = Served {
+            flavour,
+            place,
+            named: (flavour == Flavour::Azure).then_some("m"),
+        };
+        match served.answer(&context, body.as_bytes()) {
             Ok(Answer::Whole { body, .. }) => Ok(serde_json::from_slice(&body).unwrap()),
             Ok(Answer::Stream(_)) => Ok(Value::Null),
-            Err(refusal) => Err((refusal.status, refusal.body(kind)["error"].to_string())),
+            Err(refusal) => Err((refusal.status, errors::body(&refusal)["error"].to_string())),
         }
     }
 
-    fn refused(endpoint: Endpoint, body: &str, status: u16, part: &str) {
-        let (got, error) = answer(endpoint, Kind::Openai, body).unwrap_err();
+    fn refused(place: Place, body: &str, status: u16, part: &str) {
+        let (got, error) = answer(place, Flavour::OpenAi, body).unwrap_err();
         assert_eq!(got, status, "{body}");
         assert!(error.contains(part), "{body}: {error}");
     }
 
     #[test]
     fn bad_chat_bodies_are_refused_by_name() {
-        let chat = |body: &str, status, part| refused(Endpoint::Chat, body, status, part);
+        let chat = |body: &str, status, part| refused(Place::Chat, body, status, part);
         chat("{", 400, "could not parse");
         chat("{} x", 400, "could not parse");
         chat("{\"a\":\"\u{1}\"}", 400, "could not parse");
@@ -312,7 +295,7 @@ mod tests {
 
     #[test]
     fn other_bad_bodies_are_refused_by_name() {
-        let (text, embeddings) = (Endpoint::Completions, Endpoint::Embeddings);
+        let (text, embeddings) = (Place::Completions, Place::Embeddings);
         refused(text, r#"{"model":"m"}"#, 400, r#""param":"prompt""#);
         refused(embeddings, r#"{"model":"m"}"#, 400, r#""param":"input""#);
         refused(embeddings, r#"{"model":"m","input":[]}"#, 400, "input");
@@ -323,7 +306,7 @@ mod tests {
     #[test]
     fn azure_takes_the_model_from_the_deployment() {
         let body = r#"{"messages":[{"role":"user","content":"x"}]}"#;
-        let whole = answer(Endpoint::Chat, Kind::AzureOpenai, body).unwrap();
+        let whole = answer(Place::Chat, Flavour::Azure, body).unwrap();
         assert_eq!(whole["model"], "m");
         assert!(whole["prompt_filter_results"].is_array());
     }
@@ -332,7 +315,7 @@ mod tests {
     fn formats_and_tools_shape_the_answer() {
         let ask = |extra: &str| {
             let body = format!(r#"{{"model":"m","messages":[{{"role":"user"}}],{extra}}}"#);
-            answer(Endpoint::Chat, Kind::Openai, &body).unwrap()["choices"][0].clone()
+            answer(Place::Chat, Flavour::OpenAi, &body).unwrap()["choices"][0].clone()
         };
         let content = |choice: &Value| -> Value {
             serde_json::from_str(choice["message"]["content"].as_str().unwrap()).unwrap()
