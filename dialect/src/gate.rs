@@ -161,7 +161,32 @@ fn verdict(event: Event<'_>) -> GateVerdict {
     }
     let mut scanner = ObjectScanner::new(&WANTED, Keys::Decoded);
     scanner.push(event.data);
-    judge(&scanner, event.name == b"error")
+    match scanner.member(TYPE).and_then(Member::whole) {
+        Some(kind) if PREAMBLES.contains(&kind) => GateVerdict::NeedMore,
+        Some(b"\"response.failed\"") => {
+            GateVerdict::ProviderError(GateError::Reported(failed_response(event.data)))
+        }
+        Some(_) | None => judge(&scanner, event.name == b"error"),
+    }
+}
+
+/// Events that come before the answer: Anthropic's and Responses'. A provider that is overloaded may
+/// have sent them already.
+const PREAMBLES: [&[u8]; 5] = [
+    b"\"message_start\"",
+    b"\"ping\"",
+    b"\"response.created\"",
+    b"\"response.in_progress\"",
+    b"\"response.queued\"",
+];
+
+/// The error in a `response.failed` event of OpenAI's Responses.
+fn failed_response(data: &[u8]) -> ProviderError {
+    let event: serde_json::Value = serde_json::from_slice(data).unwrap_or_default();
+    let error = event
+        .pointer("/response/error")
+        .unwrap_or(&serde_json::Value::Null);
+    ProviderError::from_value(error.to_string().as_bytes())
 }
 
 fn judge(scanner: &ObjectScanner<7>, named_error: bool) -> GateVerdict {

@@ -303,7 +303,10 @@ impl Exchange {
         let Some(attempt) = self.attempts.last() else {
             return false;
         };
-        let failed = attempt.ended.is_some_and(|(_, v)| v.is_provider_fault());
+        // What was cut after it had been let go is the client's to see, with its error.
+        let failed = attempt
+            .ended
+            .is_some_and(|(_, v)| v.is_provider_fault() && v != Verdict::Cut);
         match attempt.status {
             Some(status)
                 if (200..400).contains(&status) && attempt.first_byte.is_some() && !failed =>

@@ -66,6 +66,19 @@ fn the_first_event_decides() {
             r#"{"object":"Error","message":{"detail":[{"loc":["body","n"],"msg":"m"}]},"type":"invalid_request_error","code":3001}"#.into(),
             Some(InvalidRequest),
         ),
+        (
+            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"m\"}}\n\n".into(),
+            Some(Overloaded),
+        ),
+        (
+            "data: {\"type\":\"message_start\"}\n\ndata: {\"type\":\"content_block_start\"}\n\n".into(),
+            None,
+        ),
+        ("data: {\"type\":\"message_start\"}\n\n".into(), Some(Server)),
+        (
+            "data: {\"type\":\"response.created\"}\n\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"m\"}}}\n\n".into(),
+            Some(RateLimited),
+        ),
         ("data: [DONE]\n\n".into(), Some(Server)),
         ("upstream connect error".into(), Some(Server)),
         (": ping\n\n".into(), Some(Server)),

@@ -79,6 +79,32 @@ impl Story {
         )
     }
 
+    /// The same with providers of these kinds under the names `a`, `b` and `c`, and changes to the model.
+    pub fn begin_across(kinds: [&str; 3], model: &Value) -> Self {
+        let mut snapshot = snapshot("0123456789ab");
+        for (provider, kind) in snapshot["providers"]
+            .as_array_mut()
+            .expect("a list")
+            .iter_mut()
+            .zip(kinds)
+        {
+            let (kind, vendor) = kind
+                .split_once('/')
+                .map_or((kind, None), |(k, v)| (k, Some(v)));
+            provider["kind"] = json!(kind);
+            provider["vendor"] = json!(vendor);
+            provider["base_path"] = json!("/v1");
+            provider["api_version"] = Value::Null;
+        }
+        for (name, value) in model.as_object().expect("changes") {
+            snapshot["models"][0][name] = value.clone();
+        }
+        Self::start(
+            json!({"role": "gateway", "sidecar_cluster": null, "sync_interval_ms": 250,
+            "snapshot": snapshot}),
+        )
+    }
+
     pub fn begin_with_sidecar() -> Self {
         Self::start(json!({"role": "gateway", "sidecar_cluster": "ark-sidecar",
             "sync_interval_ms": 250, "snapshot": snapshot("0123456789ab")}))
