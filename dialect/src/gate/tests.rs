@@ -60,7 +60,7 @@ fn the_first_event_decides() {
         ),
         (r#"data: {"code":"InvalidParameter","message":"m","request_id":"r"}"#.into(), Some(InvalidRequest)),
         (r#"data: {"code":0,"message":"ok","choices":[]}"#.into(), None),
-        (r#"data: {"type":"message_start","message":{"id":"x"}}"#.into(), None),
+        (r#"data: {"type":"content_block_delta","delta":{"text":"x"}}"#.into(), None),
         // Mistral
         (
             r#"{"object":"Error","message":{"detail":[{"loc":["body","n"],"msg":"m"}]},"type":"invalid_request_error","code":3001}"#.into(),

@@ -144,8 +144,10 @@ pub const OPENAI: Quirks = Quirks {
     reasoning_text: ReasoningText::None,
 };
 
-/// What all others have in common: `allowed_tools` is OpenAI's own.
+/// What all others have in common: `allowed_tools` is OpenAI's own, and so is `/responses`, which some
+/// copy in part: translated to chat it works everywhere, and nothing is stored.
 const COMPATIBLE: Quirks = Quirks {
+    responses: false,
     tool_choice: ToolChoices {
         allowed: false,
         ..OPENAI.tool_choice
@@ -191,7 +193,6 @@ pub static TABLE: &[Quirks] = &[
     Quirks {
         name: "qwen",
         base_url: Some("https://dashscope.aliyuncs.com/compatible-mode/v1"),
-        responses: false,
         max_tokens: MaxTokens::Old,
         reasoning: Control::EnableThinking,
         temperature: (0.0, 1.99),
@@ -227,7 +228,6 @@ pub static TABLE: &[Quirks] = &[
         base_url: Some("https://api.moonshot.cn/v1"),
         completions: false,
         embeddings: false,
-        responses: false,
         unsupported: &["functions", "function_call"],
         tool_choice: ToolChoices {
             none: true,
@@ -277,7 +277,6 @@ pub static TABLE: &[Quirks] = &[
         name: "mistral",
         base_url: Some("https://api.mistral.ai/v1"),
         completions: false,
-        responses: false,
         max_tokens: MaxTokens::Old,
         renamed: &[("seed", "random_seed")],
         unsupported: MISTRAL_UNSUPPORTED,

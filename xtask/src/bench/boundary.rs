@@ -10,7 +10,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::bench::sample::count;
-use crate::bench::sides::{place_config, start_ark, start_upstream};
+use crate::bench::sides::{place_config, start_ark, start_upstream, take};
 use crate::bench::workload;
 use crate::console;
 use crate::failure::{Doing, Outcome};
@@ -74,25 +74,22 @@ fn of(
     name: &'static str,
 ) -> Outcome<Crossings> {
     console::step(&format!("counting crossings of the Wasm boundary: {name}"));
-    let upstream = ports::free(2)?;
-    let [Some(first), Some(second)] = [upstream.first().copied(), upstream.last().copied()] else {
-        return Ok(average(name, &Counts::default(), REQUESTS));
-    };
+    let upstreams = take(ports::free(3)?)?;
     let log = workspace.ark("run/bench-boundary.log");
     let mut fleet = Fleet::default();
-    start_upstream(&mut fleet, workspace, artefacts, [first, second])?;
+    start_upstream(&mut fleet, workspace, artefacts, upstreams)?;
     let (side, _) = start_ark(&mut fleet, workspace, artefacts, envoy, &|stack| {
         let config = stack.file("ark.yaml");
-        place_config(&config, [first, second])?;
+        place_config(&config, upstreams)?;
         let proxy = stack.envoy(1, &LOGGING)?;
         let file = File::create(&log).doing(|| format!("making {}", log.display()))?;
         Ok((stack.sidecar(&config)?, proxy, Logs::To(file)))
     })?;
     let workload = workload::named(name)?;
     // What happens once per VM, and our own questions for readiness, are behind us then.
-    workload.send(&artefacts.traffic, &side.url, REQUESTS)?;
+    workload.send(&artefacts.traffic, &side, REQUESTS)?;
     let before = read(&log)?;
-    workload.send(&artefacts.traffic, &side.url, REQUESTS)?;
+    workload.send(&artefacts.traffic, &side, REQUESTS)?;
     let after = read(&log)?;
     fleet.end();
     let _ = fs::remove_file(&log);

@@ -9,6 +9,7 @@ use crate::bench::boundary::Crossings;
 use crate::bench::callgrind::Instructions;
 use crate::bench::rounds::{Measure, Results};
 use crate::bench::sample::{count, figure};
+use crate::bench::sides::TRANSLATED;
 use crate::console;
 
 /// Where the figures were taken.
@@ -85,7 +86,15 @@ fn rows(results: &Results) -> Vec<Vec<String>> {
         .measures()
         .iter()
         .any(|one| one.sample("peer").is_some());
-    let mut header = vec!["", "bare", "ark", "ratio", "difference"];
+    let mut header = vec![
+        "",
+        "bare",
+        "ark",
+        "ratio",
+        "difference",
+        "translated",
+        "of ark",
+    ];
     if with_peer {
         header.extend(["peer", "ratio"]);
     }
@@ -106,6 +115,7 @@ fn row(measure: &Measure, with_peer: bool) -> Vec<String> {
             .ratio(side)
             .map_or_else(String::new, |one| one.show())
     };
+    let of_ark = measure.ratio_to(TRANSLATED, "ark");
     let difference = measure.difference("ark");
     let mut row = vec![
         format!("{}, {}", measure.name, measure.unit),
@@ -113,6 +123,8 @@ fn row(measure: &Measure, with_peer: bool) -> Vec<String> {
         sample("ark"),
         ratio("ark"),
         difference.map_or_else(String::new, |one| format!("{:+.1}", one.median)),
+        sample(TRANSLATED),
+        of_ark.map_or_else(String::new, |one| one.show()),
     ];
     if with_peer {
         row.extend([sample("peer"), ratio("peer")]);

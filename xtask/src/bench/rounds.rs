@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::bench::sample::{Sample, count, ratios};
-use crate::bench::sides::{Side, Sides};
+use crate::bench::sides::{Side, Sides, TRANSLATED};
 use crate::bench::workload::{self, Figure, Scale, Workload};
 use crate::console;
 use crate::failure::Outcome;
@@ -44,7 +44,12 @@ impl Measure {
 
     /// A side over bare Envoy, round by round.
     pub(super) fn ratio(&self, side: &str) -> Option<Sample> {
-        Sample::of(&ratios(self.sides.get(side)?, self.sides.get(BASE)?))
+        self.ratio_to(side, BASE)
+    }
+
+    /// A side over another, round by round.
+    pub(super) fn ratio_to(&self, side: &str, base: &str) -> Option<Sample> {
+        Sample::of(&ratios(self.sides.get(side)?, self.sides.get(base)?))
     }
 
     /// A side less bare Envoy, round by round.
@@ -62,6 +67,9 @@ impl Measure {
                     "figures": figures,
                     "summary": self.sample(side),
                     "ratio": (*side != BASE).then(|| self.ratio(side)).flatten(),
+                    "ratio_to_ark": (*side == TRANSLATED)
+                        .then(|| self.ratio_to(side, "ark"))
+                        .flatten(),
                     "difference": (*side != BASE).then(|| self.difference(side)).flatten(),
                 });
                 ((*side).to_owned(), document)
@@ -109,12 +117,15 @@ pub(super) fn run(
     for side in sides.all.clone() {
         // Connections, buffers and scores are there before anything counts.
         let warm = workload::named("1KB")?;
-        warm.send(&sides.traffic, &side.url, scale.requests(2000))?;
+        warm.send(&sides.traffic, &side, scale.requests(2000))?;
     }
     for round in 1..=rounds {
         for workload in workloads {
             console::step(&format!("round {round} of {rounds}: {}", workload.name));
             for side in order(&sides.all, round) {
+                if side.name == TRANSLATED && !workload.translated {
+                    continue;
+                }
                 let figures = measure(sides, &side, **workload, scale)?;
                 for figure in figures {
                     results.add(side.name, figure);
@@ -141,7 +152,7 @@ fn measure(
     scale: Scale,
 ) -> Outcome<Vec<Figure>> {
     let before = side.cpu()?;
-    let load = workload.send(&sides.traffic, &side.url, workload.requests(scale))?;
+    let load = workload.send(&sides.traffic, side, workload.requests(scale))?;
     let used = side.cpu()?.saturating_sub(before);
     sides.check()?;
     Ok(workload.figures(&load, used))
@@ -151,11 +162,12 @@ fn measure(
 pub(super) fn memory(sides: &mut Sides, scale: Scale, results: &mut Results) -> Outcome<()> {
     let half = scale.requests(MEMORY_REQUESTS) / 2;
     let load = workload::named("1KB")?;
-    for side in sides.all.clone() {
+    let processes = sides.all.clone().into_iter();
+    for side in processes.filter(|side| side.name != TRANSLATED) {
         console::step(&format!("memory over {} requests: {}", 2 * half, side.name));
-        load.send(&sides.traffic, &side.url, half)?;
+        load.send(&sides.traffic, &side, half)?;
         let halfway = count(side.resident_bytes()?);
-        load.send(&sides.traffic, &side.url, half)?;
+        load.send(&sides.traffic, &side, half)?;
         let end = count(side.resident_bytes()?);
         sides.check()?;
         for (name, value) in [
@@ -219,6 +231,7 @@ mod tests {
             name,
             url: String::new(),
             pid: 0,
+            model: "m",
         };
         let sides = [side("bare"), side("ark")];
         let names = |round| -> Vec<&str> { order(&sides, round).iter().map(|s| s.name).collect() };

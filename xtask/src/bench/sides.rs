@@ -33,7 +33,12 @@ pub(super) struct Side {
     pub(super) url: String,
     /// The process whose CPU time and memory count.
     pub(super) pid: u32,
+    /// The model that is asked for.
+    pub(super) model: &'static str,
 }
+
+/// The side that asks Ark for a model behind another dialect.
+pub(super) const TRANSLATED: &str = "translated";
 
 impl Side {
     /// CPU time used so far.
@@ -74,17 +79,23 @@ impl Sides {
         envoy: &Path,
         peer: Option<&str>,
     ) -> Outcome<Self> {
-        let [first, second, bare_port, peer_port] = take(ports::free(4)?)?;
+        let [first, second, third, bare_port, peer_port] = take(ports::free(5)?)?;
         let mut fleet = Fleet::default();
-        start_upstream(&mut fleet, workspace, artefacts, [first, second])?;
+        let upstreams = [first, second, third];
+        start_upstream(&mut fleet, workspace, artefacts, upstreams)?;
         let bare = start_bare(&mut fleet, workspace, envoy, (bare_port, first))?;
         let (ark, sidecar) = start_ark(&mut fleet, workspace, artefacts, envoy, &|stack| {
             let config = stack.file("ark.yaml");
-            place_config(&config, [first, second])?;
+            place_config(&config, upstreams)?;
             let proxy = stack.envoy(1, &["--log-level", "error"])?;
             Ok((stack.sidecar(&config)?, proxy, Logs::Keep))
         })?;
-        let mut all = vec![bare, ark];
+        let translated = Side {
+            name: TRANSLATED,
+            model: "claude",
+            ..ark.clone()
+        };
+        let mut all = vec![bare, ark, translated];
         if let Some(peer) = peer {
             all.push(start_peer(&mut fleet, peer, (peer_port, first))?);
         }
@@ -112,12 +123,14 @@ pub(super) fn start_upstream(
     fleet: &mut Fleet,
     workspace: &Workspace,
     artefacts: &Artefacts,
-    ports: [u16; 2],
+    ports: [u16; 3],
 ) -> Outcome<()> {
-    let providers: Vec<Value> = ["one", "two"]
+    let providers: Vec<Value> = [("one", "openai"), ("two", "openai"), ("three", "anthropic")]
         .iter()
         .zip(ports)
-        .map(|(name, port)| json!({"name": name, "port": port, "seen": 0, "vendor_headers": false}))
+        .map(|((name, kind), port)| {
+            json!({"name": name, "kind": kind, "port": port, "seen": 0, "vendor_headers": false})
+        })
         .collect();
     let file = workspace.ark("run/bench-upstream.json");
     write(&file, &json!({"providers": providers}).to_string())?;
@@ -189,6 +202,7 @@ fn side(name: &'static str, port: u16, pid: u32) -> Side {
         name,
         url: format!("http://127.0.0.1:{port}"),
         pid,
+        model: "gpt-4o-mini",
     }
 }
 
@@ -209,11 +223,12 @@ fn answers(fleet: &mut Fleet, port: u16, what: &str) -> Outcome<()> {
 }
 
 /// Writes Ark's configuration for these upstream ports.
-pub(super) fn place_config(file: &Path, upstreams: [u16; 2]) -> Outcome<()> {
-    let [one, two] = upstreams;
+pub(super) fn place_config(file: &Path, upstreams: [u16; 3]) -> Outcome<()> {
+    let [one, two, three] = upstreams;
     let text = ARK_YAML
         .replace("127.0.0.1:1111", &format!("127.0.0.1:{one}"))
-        .replace("127.0.0.1:2222", &format!("127.0.0.1:{two}"));
+        .replace("127.0.0.1:2222", &format!("127.0.0.1:{two}"))
+        .replace("127.0.0.1:3333", &format!("127.0.0.1:{three}"));
     write(file, &text)
 }
 
@@ -224,7 +239,7 @@ fn write(file: &Path, text: &str) -> Outcome<()> {
     fs::write(file, text).doing(|| format!("writing {}", file.display()))
 }
 
-fn take<const N: usize>(ports: Vec<u16>) -> Outcome<[u16; N]> {
+pub(super) fn take<const N: usize>(ports: Vec<u16>) -> Outcome<[u16; N]> {
     ports
         .try_into()
         .map_err(|ports: Vec<u16>| Failure::new(format!("{} ports are not {N}", ports.len())))
@@ -276,9 +291,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arks_configuration_names_both_upstreams() {
+    fn arks_configuration_names_all_upstreams() {
         assert_eq!(ARK_YAML.matches("127.0.0.1:1111").count(), 1);
         assert_eq!(ARK_YAML.matches("127.0.0.1:2222").count(), 1);
+        assert_eq!(ARK_YAML.matches("127.0.0.1:3333").count(), 1);
         assert_eq!(take::<2>(vec![1, 2]).unwrap(), [1, 2]);
         assert!(take::<2>(vec![1]).is_err());
     }

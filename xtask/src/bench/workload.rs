@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::bench::sample::count;
+use crate::bench::sides::Side;
 use crate::child::{self, LastWord};
 use crate::failure::{Doing, Failure, Outcome};
 
@@ -43,6 +44,8 @@ pub(super) struct Workload {
     chunks: u64,
     /// Milliseconds between chunks; with none, many arrive in one read.
     pause_ms: u64,
+    /// Also asked of the provider with another dialect.
+    pub(super) translated: bool,
 }
 
 /// All of them. CPU time is counted in ticks of 10 ms: each runs long enough to use at least 50.
@@ -54,6 +57,7 @@ pub(super) const WORKLOADS: [Workload; 6] = [
         body_bytes: 1024,
         chunks: 0,
         pause_ms: 0,
+        translated: false,
     },
     Workload {
         name: "1KB",
@@ -62,6 +66,7 @@ pub(super) const WORKLOADS: [Workload; 6] = [
         body_bytes: 1024,
         chunks: 0,
         pause_ms: 0,
+        translated: true,
     },
     Workload {
         name: "100KB",
@@ -70,6 +75,7 @@ pub(super) const WORKLOADS: [Workload; 6] = [
         body_bytes: 100 * 1024,
         chunks: 0,
         pause_ms: 0,
+        translated: true,
     },
     Workload {
         name: "1MB",
@@ -78,6 +84,7 @@ pub(super) const WORKLOADS: [Workload; 6] = [
         body_bytes: 1024 * 1024,
         chunks: 0,
         pause_ms: 0,
+        translated: false,
     },
     Workload {
         name: "stream",
@@ -86,6 +93,7 @@ pub(super) const WORKLOADS: [Workload; 6] = [
         body_bytes: 1024,
         chunks: 200,
         pause_ms: 0,
+        translated: true,
     },
     Workload {
         name: "paced",
@@ -94,6 +102,7 @@ pub(super) const WORKLOADS: [Workload; 6] = [
         body_bytes: 1024,
         chunks: 200,
         pause_ms: 2,
+        translated: true,
     },
 ];
 
@@ -133,10 +142,16 @@ pub(super) struct Figure {
 }
 
 impl Workload {
-    /// Sends it to `url` and waits for the end; `requests` in place of its own number.
-    pub(super) fn send(self, traffic: &std::path::Path, url: &str, requests: u64) -> Outcome<Load> {
+    /// Sends it to a side and waits for the end; `requests` in place of its own number.
+    pub(super) fn send(
+        self,
+        traffic: &std::path::Path,
+        side: &Side,
+        requests: u64,
+    ) -> Outcome<Load> {
+        let url = &side.url;
         let mut command = child::command(traffic, LastWord::Kill)?;
-        self.arguments(&mut command, url, requests);
+        self.arguments(&mut command, side, requests);
         let said = child::capture(command, Duration::from_secs(15 * 60))?;
         let load: Load = serde_json::from_str(&said.out).map_err(|error| {
             let what = said.last_lines(5);
@@ -152,9 +167,10 @@ impl Workload {
         Ok(load)
     }
 
-    fn arguments(self, command: &mut Command, url: &str, requests: u64) {
+    fn arguments(self, command: &mut Command, side: &Side, requests: u64) {
         command
-            .args(["load", "--url", url])
+            .args(["load", "--url", &side.url])
+            .args(["--model", side.model])
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(["--requests", &requests.to_string()])
             .args(["--body-bytes", &self.body_bytes.to_string()]);
