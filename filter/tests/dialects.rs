@@ -352,3 +352,39 @@ fn a_vendors_quirks_are_byte_edits() {
         );
     });
 }
+
+#[test]
+fn what_a_target_lacks_is_seen_in_every_dialect() {
+    let lacking = json!({"tools": true, "json_schema": false, "images": false, "files": true,
+        "audio": true, "embeddings": true, "context_tokens": null, "max_output_tokens": null});
+    let image = json!([{"type": "image", "source": {"type": "url", "url": "https://x/y.png"}}]);
+    let schema = json!({"format": {"type": "json_schema", "schema": {"type": "object"}}});
+    let say = |content: &Value| {
+        json!({"model": "big", "max_tokens": 9,
+        "messages": [{"role": "user", "content": content}]})
+    };
+    let mut structured = say(&json!("hi"));
+    structured["output_config"] = schema;
+    for (asked, field) in [
+        (say(&json!("an \"image\" in words")), None),
+        (say(&image), Some("messages")),
+        (structured, Some("response_format")),
+    ] {
+        alone(|| {
+            let mut story =
+                Story::begin_where(["openai", "anthropic", "openai"], &json!({}), &lacking);
+            story.request_with(&asked.to_string(), &MESSAGES);
+            match field {
+                None => assert_eq!(story.targets(), ["a", "b", "c"]),
+                Some(field) => {
+                    let (status, body) = refusal();
+                    assert_eq!(
+                        (status, &body["error"]["type"]),
+                        (400, &json!("invalid_request_error"))
+                    );
+                    assert!(body.to_string().contains(field), "{body}");
+                }
+            }
+        });
+    }
+}

@@ -2,12 +2,13 @@
 
 #![allow(
     missing_docs,
+    dead_code,
     unreachable_pub,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::wildcard_enum_match_arm,
-    reason = "a test may fail loudly"
+    reason = "a test may fail loudly; the story is shared with other tests"
 )]
 
 mod host;

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use ark_dialect::anthropic;
-use ark_dialect::chat::TargetFacts;
+use ark_dialect::chat::{Format, TargetFacts};
 use ark_dialect::loss::{Loss, Severity};
 use ark_dialect::request::RequestFacts;
 use ark_dialect::translate::{Asked, Client, write};
-use ark_gateway_core::capability::Needs;
+use ark_gateway_core::capability::{Capabilities, Needs};
 use ark_gateway_core::decide::{Decision, Facts, NoTarget, decide};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::reject::{Reject, RejectCode};
@@ -97,19 +97,23 @@ impl GatewayFilter {
             max_output_tokens: facts.max_tokens,
             ..Needs::default()
         };
-        let picky = targets_of(policy, spec).any(|(_, target)| {
-            let can = target.capabilities;
-            !(can.images && can.files && can.audio)
+        let says_elsewhere = matches!(client, Client::Messages | Client::Responses);
+        let any = |lacks: &dyn Fn(Capabilities) -> bool| {
+            targets_of(policy, spec).any(|(_, target)| lacks(target.capabilities))
+        };
+        let bounded = client == Client::Responses && any(&|can| can.max_output_tokens.is_some());
+        let picky = any(&|can| {
+            !(can.images && can.files && can.audio) || (says_elsewhere && !can.json_schema)
         });
-        if picky
-            && client != Client::Embeddings
-            && self.may_hold_more_than_text()
-            && let Asked::Chat(request) = self.asked()?
-        {
+        let looks =
+            client != Client::Embeddings && (bounded || (picky && self.may_hold_more_than_text()));
+        if looks && let Asked::Chat(request) = self.asked()? {
             let content = request.content();
             needs.images = content.images;
             needs.files = content.files;
             needs.audio = content.audio;
+            needs.json_schema = matches!(request.format, Format::JsonSchema { .. });
+            needs.max_output_tokens = request.max_tokens;
         }
         Ok(needs)
     }

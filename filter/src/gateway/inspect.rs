@@ -12,9 +12,10 @@ use crate::host;
 /// Bytes of the body in Wasm memory at a time: it never shrinks, so a large body must not fill it.
 const WINDOW: usize = 64 * 1024;
 
-/// Where JSON says that content is not text: a member's name or a part's type. Within a string the
-/// quotes would be escaped, so text that speaks of them is not mistaken.
-static CONTENT: [&[u8]; 8] = [
+/// Where JSON says that there is more than text, or that the answer must follow a schema: a member's
+/// name or a type. Within a string the quotes would be escaped, so text that speaks of them is not
+/// mistaken.
+static CONTENT: [&[u8]; 9] = [
     b"\"image_url\"",
     b"\"input_image\"",
     b"\"image\"",
@@ -23,6 +24,7 @@ static CONTENT: [&[u8]; 8] = [
     b"\"input_file\"",
     b"\"document\"",
     b"\"container_upload\"",
+    b"\"json_schema\"",
 ];
 
 /// What the body holds that matters before it is parsed.

@@ -81,6 +81,11 @@ impl Story {
 
     /// The same with providers of these kinds under the names `a`, `b` and `c`, and changes to the model.
     pub fn begin_across(kinds: [&str; 3], model: &Value) -> Self {
+        Self::begin_where(kinds, model, &Value::Null)
+    }
+
+    /// The same with targets that can do just this.
+    pub fn begin_where(kinds: [&str; 3], model: &Value, capabilities: &Value) -> Self {
         let mut snapshot = snapshot("0123456789ab");
         for (provider, kind) in snapshot["providers"]
             .as_array_mut()
@@ -95,6 +100,11 @@ impl Story {
             provider["vendor"] = json!(vendor);
             provider["base_path"] = json!("/v1");
             provider["api_version"] = Value::Null;
+        }
+        for target in snapshot["targets"].as_array_mut().expect("a list") {
+            if !capabilities.is_null() {
+                target["capabilities"] = capabilities.clone();
+            }
         }
         for (name, value) in model.as_object().expect("changes") {
             snapshot["models"][0][name] = value.clone();
