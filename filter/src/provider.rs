@@ -1,6 +1,7 @@
 //! The provider role: runs once per attempt, in the provider's own cluster.
 
 mod answer;
+mod failure;
 mod request;
 mod translated;
 mod wire;

@@ -388,3 +388,56 @@ fn what_a_target_lacks_is_seen_in_every_dialect() {
         });
     }
 }
+
+#[test]
+fn a_blocked_prompt_goes_on_where_the_model_says_so() {
+    let blocked = r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":10,"totalTokenCount":10},"modelVersion":"gemini","responseId":"b"}"#;
+    let policy = json!({"fail_over_on": {"context_length": false, "content_policy": true}});
+    for (policy, status) in [(json!({}), "400"), (policy, "529")] {
+        alone(|| {
+            let mut story = Story::begin_across(["gemini", "openai", "openai"], &policy);
+            story.request(&chat(false));
+            let attempt = story.attempt("a");
+            story.body_sent(attempt);
+            story.answer(attempt, 200, "application/json", &[blocked]);
+            assert_eq!(story.received(":status").as_deref(), Some(status));
+        });
+    }
+}
+
+#[test]
+fn a_vendors_own_form_of_error_in_a_200_goes_elsewhere() {
+    alone(|| {
+        let kinds = ["openai-compatible/minimax", "openai", "openai"];
+        let mut story = Story::begin_across(kinds, &json!({}));
+        story.request(&chat(false));
+        let attempt = story.attempt("a");
+        story.body_sent(attempt);
+        let limited = r#"{"choices":null,"base_resp":{"status_code":1002,"status_msg":"limit"}}"#;
+        story.answer(attempt, 200, "application/json", &[limited]);
+        assert_eq!(story.received(":status").as_deref(), Some("529"));
+    });
+}
+
+#[test]
+fn the_last_failure_says_in_its_body_when_to_come_back() {
+    alone(|| {
+        let kinds = ["gemini", "gemini", "gemini"];
+        let mut story = Story::begin_across(kinds, &json!({}));
+        let gateway = story.request(&chat(false));
+        let error = r#"{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
+        for provider in ["a", "b", "c"] {
+            story.replay_body();
+            let attempt = story.attempt(provider);
+            story.body_sent(attempt);
+            story.answer(attempt, 429, "application/json", &[error]);
+        }
+        assert_eq!(story.relay(gateway), Action::Pause);
+        let reply = host(|h| h.reply.take()).expect("a refusal");
+        assert_eq!(reply.status, 503);
+        assert_eq!(
+            host::value(&reply.headers, "retry-after").as_deref(),
+            Some("7")
+        );
+    });
+}

@@ -85,6 +85,8 @@ const WORDS: [(ErrorClass, &[&str]); 8] = [
             "content_filter",
             "content_policy",
             "responsible_ai",
+            // OpenAI: "Invalid prompt: your prompt was flagged …"
+            "invalid_prompt",
             "sensitive",
             "inspection_failed",
             "inspectionfailed",
@@ -165,6 +167,9 @@ const PHRASES: [(ErrorClass, &[&str]); 4] = [
             "inappropriate content",
             // Azure
             "content management policy",
+            // OpenAI
+            "violating our usage policy",
+            "violating our usage policies",
             "sensitive content",
         ],
     ),

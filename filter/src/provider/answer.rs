@@ -3,9 +3,9 @@
 use ark_dialect::answer::AnswerInspector;
 use ark_dialect::gate::{FirstEvent, GateError, GateVerdict};
 use ark_dialect::meter::Meter;
-use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ErrorClass, ProviderError};
+use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ProviderError};
 use ark_dialect::relay::RelayOut;
-use ark_dialect::translate::{Client, Translation, Wire, read_error, write_error};
+use ark_dialect::translate::{Client, Translation, Wire};
 use ark_dialect::usage::Usage as WireUsage;
 use ark_gateway_core::exchange::failure_of;
 use ark_gateway_core::record::{Usage, Verdict};
@@ -15,9 +15,6 @@ use super::ProviderFilter;
 use super::translated::context_of;
 use super::wire::wire_of;
 use crate::host;
-
-/// The status that makes the router try the next target.
-const RETRIABLE: &str = "529";
 
 /// Bytes of a JSON answer after which it passes even if its end has not come: an error comes first.
 const JSON_LOOK_AHEAD_BYTES: usize = 16 * 1024;
@@ -44,6 +41,8 @@ pub(super) enum Reading {
     TranslateJson { gathered: Option<Vec<u8>> },
     /// An error that may be the client's, held until it is whole.
     Refusal { status: u16 },
+    /// The last target's failure, held as its body may say when to come back.
+    LastFailure { status: u16 },
     /// What follows an error that has been answered already.
     Discard,
 }
@@ -57,13 +56,7 @@ impl ProviderFilter {
             self.with_exchange(|e| e.attempt_held(status));
             self.reading = Reading::Refusal { status };
         } else {
-            let retry_after_ms = (status >= 400).then(retry_after_ms).flatten();
-            self.with_exchange(|e| {
-                if let Some(ms) = retry_after_ms {
-                    e.come_back_after(ms);
-                }
-                e.attempt_answered(status, host::now());
-            });
+            self.on_failure(status);
         }
     }
 
@@ -127,6 +120,7 @@ impl ProviderFilter {
             Reading::TranslateStream { .. } => self.on_translated_stream(size, end),
             Reading::TranslateJson { .. } => self.on_translated_json(size, end),
             Reading::Refusal { status } => self.on_refusal(status, (size, end)),
+            Reading::LastFailure { status } => self.on_last_failure(status, (size, end)),
             Reading::Discard => {
                 host::replace_body(BufferType::HttpResponseBody, size, &[]);
                 Action::Continue
@@ -158,73 +152,6 @@ impl ProviderFilter {
             }
             GateVerdict::ProviderError(GateError::Reported(error)) => self.fail(&error, size),
             GateVerdict::ProviderError(GateError::Empty) => self.try_next(Verdict::FirstEvent),
-        }
-    }
-
-    /// The answer is an error, of which the client has seen nothing yet: the client's own is answered
-    /// as what it is, any other makes the router try the next target.
-    pub(super) fn fail(&mut self, error: &ProviderError, size: usize) -> Action {
-        if !error.class.is_clients_fault() || self.may_go_elsewhere(error.class) {
-            return self.try_next(Verdict::FirstEvent);
-        }
-        self.refuse_client(error.class.status(), error, size)
-    }
-
-    /// A refusal that another target may not share, by the model's policy.
-    fn may_go_elsewhere(&self, class: ErrorClass) -> bool {
-        let wanted = self.with_exchange(|e| {
-            let policy = e.current_model().map(|m| m.fail_over_on)?;
-            let wanted = match class {
-                ErrorClass::ContextLength => policy.context_length,
-                ErrorClass::ContentPolicy => policy.content_policy,
-                ErrorClass::RateLimited
-                | ErrorClass::Overloaded
-                | ErrorClass::Auth
-                | ErrorClass::NotFound
-                | ErrorClass::InvalidRequest
-                | ErrorClass::Server => false,
-            };
-            Some(wanted && e.has_next())
-        });
-        wanted.flatten() == Some(true)
-    }
-
-    fn try_next(&mut self, verdict: Verdict) -> Action {
-        self.with_exchange(|e| e.attempt_failed(verdict, host::now()));
-        host::set_response_header(":status", RETRIABLE);
-        self.reading = Reading::Pass;
-        Action::Continue
-    }
-
-    /// Puts the provider's refusal into the client's dialect.
-    fn refuse_client(&mut self, status: u16, error: &ProviderError, size: usize) -> Action {
-        self.with_exchange(|e| e.attempt_answered(status, host::now()));
-        let body = write_error(self.form(), error);
-        host::set_response_header(":status", &status.to_string());
-        host::set_response_header("content-type", "application/json");
-        host::set_response_header("content-length", &body.len().to_string());
-        host::replace_body(BufferType::HttpResponseBody, size, &body);
-        self.reading = Reading::Discard;
-        Action::Continue
-    }
-
-    /// An error status that the router does not retry. What it means is in its body: some vendors
-    /// say 400 when it is our own key that is bad.
-    fn on_refusal(&mut self, status: u16, (size, end): (usize, bool)) -> Action {
-        if !end && size < BODY_LIMIT_BYTES {
-            return Action::Pause;
-        }
-        let body = host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));
-        let Some((_, wire, ..)) = self.call() else {
-            return Action::Continue;
-        };
-        let error = read_error(wire, status, &body);
-        if self.may_go_elsewhere(error.class) {
-            return self.try_next(Verdict::ClientError);
-        }
-        match verdict_of(error.class) {
-            Some(verdict) => self.try_next(verdict),
-            None => self.refuse_client(status, &error, size),
         }
     }
 
@@ -280,14 +207,18 @@ impl ProviderFilter {
         let from = if *held { self.read } else { 0 };
         inspector.push(&host::body(BufferType::HttpResponseBody, from, size - from));
         self.read = size;
+        let releases = *held && (end || size >= JSON_LOOK_AHEAD_BYTES);
         if *held && inspector.error() {
             let body = host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));
             return self.fail(&ProviderError::read(&body), size);
         }
-        if *held && !end && size < JSON_LOOK_AHEAD_BYTES {
+        if *held && !releases {
             return Action::Pause;
         }
         if std::mem::take(held) {
+            if let Some(error) = self.hidden_error(size) {
+                return self.fail(&error, size);
+            }
             self.with_exchange(|e| e.attempt_released(host::now()));
         }
         if end {
@@ -311,37 +242,6 @@ impl ProviderFilter {
             exchange.attempt_complete();
         });
     }
-}
-
-/// How an attempt ended whose provider meant this; `None` when it is the client's own fault.
-fn verdict_of(class: ErrorClass) -> Option<Verdict> {
-    match class {
-        ErrorClass::RateLimited => Some(Verdict::RateLimited),
-        ErrorClass::Overloaded => Some(Verdict::Overloaded),
-        ErrorClass::Auth => Some(Verdict::Auth),
-        ErrorClass::Server => Some(Verdict::ServerError),
-        ErrorClass::NotFound
-        | ErrorClass::ContextLength
-        | ErrorClass::ContentPolicy
-        | ErrorClass::InvalidRequest => None,
-    }
-}
-
-/// When the provider wants to be asked again, in milliseconds: OpenAI's `retry-after-ms`, else
-/// `retry-after` in seconds (RFC 9110; its form as a date is not used by any vendor).
-fn retry_after_ms() -> Option<u64> {
-    let number = |name| -> Option<f64> {
-        let value = host::response_header(name)?;
-        std::str::from_utf8(&value).ok()?.trim().parse().ok()
-    };
-    let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|s| s * 1000.0))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to an hour"
-    )]
-    let ms = ms.clamp(0.0, 3_600_000.0) as u64;
-    Some(ms)
 }
 
 fn is_event_stream() -> bool {
