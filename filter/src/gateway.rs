@@ -103,6 +103,11 @@ impl HttpContext for GatewayFilter {
             return Action::Continue;
         };
         let mut live = shared.borrow_mut();
+        if live.exchange.is_refused() {
+            // By the provider role, in the client's dialect.
+            self.answering = Answering::Relay;
+            return Action::Continue;
+        }
         let answer = if live.exchange.relay() {
             Answer::Relay
         } else {

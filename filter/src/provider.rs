@@ -75,7 +75,7 @@ impl HttpContext for ProviderFilter {
         match self.rewrite_body(size) {
             Ok(()) => Action::Continue,
             Err(reject) => {
-                self.with_exchange(|e| e.reject(reject.code));
+                self.with_exchange(|e| e.refused_at_attempt(reject.code, host::now()));
                 reply::refuse(self.form(), &reject, &[]);
                 Action::Pause
             }

@@ -441,3 +441,24 @@ fn the_last_failure_says_in_its_body_when_to_come_back() {
         );
     });
 }
+
+#[test]
+fn a_response_of_before_is_refused_though_bytes_would_pass() {
+    alone(|| {
+        let mut story = Story::begin_across(["openai", "openai", "openai"], &json!({}));
+        let asked = r#"{"model":"big","input":"hi","previous_response_id":"resp_1"}"#;
+        let gateway = story.request_with(asked, &[(":path", "/v1/responses")]);
+        let attempt = story.attempt("a");
+        host(|h| h.reply = None);
+        story.try_body(attempt);
+        let (status, body) = refusal();
+        assert_eq!(status, 400);
+        assert_eq!(body["error"]["param"], "previous_response_id");
+        story.router_answers("400");
+        assert_eq!(story.relay(gateway), Action::Continue, "as it is");
+        story.end(gateway);
+        let record = story.only_record();
+        assert_eq!(record.outcome, Outcome::Rejected);
+        assert_eq!(record.status, 400);
+    });
+}

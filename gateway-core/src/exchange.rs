@@ -354,6 +354,18 @@ impl Exchange {
         Answer::Fail(Reject::new(code).come_back_after(retry_after_ms))
     }
 
+    /// The gateway refuses the request at an attempt, before the provider has seen any of it.
+    pub fn refused_at_attempt(&mut self, code: RejectCode, now: Nanos) {
+        self.end_attempt(now, Some(Verdict::ClientError));
+        self.reject(code);
+    }
+
+    /// Whether the gateway itself has refused.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.reject.is_some()
+    }
+
     /// The gateway answers by itself, with success.
     pub fn answered_locally(&mut self, status: u16) {
         self.client_status = status;

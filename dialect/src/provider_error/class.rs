@@ -167,9 +167,9 @@ const PHRASES: [(ErrorClass, &[&str]); 4] = [
             "inappropriate content",
             // Azure
             "content management policy",
-            // OpenAI
-            "violating our usage policy",
-            "violating our usage policies",
+            // OpenAI, Gemini
+            "usage policy",
+            "usage policies",
             "sensitive content",
         ],
     ),

@@ -247,6 +247,12 @@ impl Story {
         serde_json::from_slice(&sent).expect("JSON")
     }
 
+    /// The body reaches an attempt that may refuse it.
+    pub fn try_body(&mut self, context: u32) {
+        let size = host(|h| h.request_body.len());
+        unsafe { abi::proxy_on_request_body(context, size, true) };
+    }
+
     /// The router replays the original body at the next attempt.
     pub fn replay_body(&mut self) {
         let original = self.original_body.clone();

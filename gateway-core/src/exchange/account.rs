@@ -13,6 +13,8 @@ impl Exchange {
         match (end, self.reject) {
             (End::ClientGone, None) => Outcome::ClientGone,
             (_, Some(_)) if self.attempts.is_empty() => Outcome::Rejected,
+            // The gateway found at an attempt what is wrong with the request.
+            (_, Some(_)) if last == Some(Verdict::ClientError) => Outcome::Rejected,
             (_, Some(_)) => Outcome::Failed,
             (End::Broken, None) => Outcome::Cut,
             (End::Complete, None) => match last {
