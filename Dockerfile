@@ -16,6 +16,7 @@ COPY filter/Cargo.toml filter/
 COPY gateway-core/Cargo.toml gateway-core/
 COPY sidecar/Cargo.toml sidecar/
 COPY tests/traffic/Cargo.toml tests/traffic/
+COPY wire/Cargo.toml wire/
 COPY xtask/Cargo.toml xtask/
 RUN set -eu; \
     for manifest in */Cargo.toml tests/traffic/Cargo.toml; do \
@@ -31,17 +32,19 @@ RUN set -eu; \
 # Cargo judges by time of change, and a checkout may be older than the empty sources: hence `touch`.
 FROM dependencies AS wasm-build
 COPY gateway-core gateway-core
+COPY wire wire
 COPY dialect dialect
 COPY filter filter
-RUN find gateway-core dialect filter -name '*.rs' -exec touch {} + \
+RUN find gateway-core wire dialect filter -name '*.rs' -exec touch {} + \
     && cargo build --locked --profile wasm --target wasm32-wasip1 -p ark-filter
 
 FROM dependencies AS native-build
 COPY gateway-core gateway-core
+COPY wire wire
 COPY dialect dialect
 COPY sidecar sidecar
 COPY tests/traffic tests/traffic
-RUN find gateway-core dialect sidecar tests -name '*.rs' -exec touch {} + \
+RUN find gateway-core wire dialect sidecar tests -name '*.rs' -exec touch {} + \
     && cargo build --locked --release -p ark-sidecar --bin ark -p ark-traffic --bin ark-traffic
 
 # What the images run on. The numeric user lets an orchestrator see that it is not root.

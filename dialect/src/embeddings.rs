@@ -84,7 +84,7 @@ pub fn read_request(body: &[u8]) -> Result<EmbeddingRequest, BadRequest> {
             (_, _) => request.unknown.push(name),
         }
     }
-    request.unknown.sort();
+    request.unknown.sort_unstable();
     if request.model.is_empty() {
         return Err(BadRequest::new("model", "must name a model"));
     }

@@ -1,10 +1,24 @@
-//! A stream that passes in its own dialect: read for what it used and how it ended.
+//! An answer that passes in its own dialect: read for what it used and how it ended.
 
 use crate::provider_error::ProviderError;
 use crate::relay::{RelayOut, StreamRelay};
 use crate::translate::{Client, ErrorForm, write_error};
 use crate::usage::Usage;
 use crate::{anthropic, responses};
+use ark_wire::answer::AnswerInspector;
+
+/// A reader of a JSON answer that passes to this client, at the answer's start.
+#[must_use]
+pub fn answer_inspector(client: Client) -> AnswerInspector {
+    match client {
+        Client::Messages | Client::CountTokens => {
+            AnswerInspector::with_usage(anthropic::read_usage)
+        }
+        Client::Chat | Client::Completions | Client::Embeddings | Client::Responses => {
+            AnswerInspector::new()
+        }
+    }
+}
 
 /// Reads one passing stream.
 #[derive(Debug)]
@@ -94,5 +108,21 @@ impl Meter {
         event.extend(write_error(form, &error));
         event.extend(b"\n\n");
         event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usage_is_read_as_the_client_counts_it() {
+        let body = br#"{"usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":5}}"#;
+        for (client, input_tokens) in [(Client::Messages, 7), (Client::Responses, 3)] {
+            let mut inspector = answer_inspector(client);
+            inspector.push(body);
+            let usage = inspector.finish().usage.unwrap();
+            assert_eq!((usage.input_tokens, usage.output_tokens), (input_tokens, 5));
+        }
     }
 }

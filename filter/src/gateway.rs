@@ -5,10 +5,10 @@ mod choose;
 mod inspect;
 mod respond;
 
-use ark_dialect::request::RequestInspector;
 use ark_gateway_core::exchange::{Answer, End};
 use ark_gateway_core::limit::LimitVerdict;
 use ark_gateway_core::reject::Reject;
+use ark_wire::request::RequestInspector;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 

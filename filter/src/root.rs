@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// The plugin's configuration, written by the sidecar or by `ark render envoy`.
 #[derive(Deserialize)]
-#[serde(tag = "role", rename_all = "lowercase", deny_unknown_fields)]
+#[serde(try_from = "Members")]
 enum PluginConfig {
     Gateway {
         /// Cluster of the sidecar; none in a static deployment without one.
@@ -33,6 +33,48 @@ enum PluginConfig {
         /// The provider whose cluster this is.
         provider: String,
     },
+}
+
+/// The members of either role. An enum tagged by its role would put a second decoder of the snapshot
+/// into the module.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    role: RoleName,
+    sidecar_cluster: Option<String>,
+    sync_interval_ms: Option<u64>,
+    snapshot: Option<Box<Snapshot>>,
+    provider: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RoleName {
+    Gateway,
+    Provider,
+}
+
+impl TryFrom<Members> for PluginConfig {
+    type Error = &'static str;
+
+    fn try_from(members: Members) -> Result<Self, Self::Error> {
+        let Members {
+            role,
+            sidecar_cluster,
+            sync_interval_ms,
+            snapshot,
+            provider,
+        } = members;
+        match (role, provider, sync_interval_ms) {
+            (RoleName::Provider, Some(provider), None) => Ok(Self::Provider { provider }),
+            (RoleName::Gateway, None, Some(sync_interval_ms)) => Ok(Self::Gateway {
+                sidecar_cluster,
+                sync_interval_ms,
+                snapshot,
+            }),
+            (RoleName::Provider | RoleName::Gateway, _, _) => Err("not the members of its role"),
+        }
+    }
 }
 
 /// Its role; none when the configuration was bad.
@@ -116,5 +158,37 @@ fn start_serving(has_sidecar: bool, configured: Option<Box<Snapshot>>) {
     });
     if has_sidecar {
         host::report("tick", hostcalls::set_tick_period(TICK));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_has_the_members_of_its_role() {
+        for (config, fits) in [
+            (r#"{"role":"provider","provider":"a"}"#, true),
+            (r#"{"role":"gateway","sync_interval_ms":250}"#, true),
+            (
+                r#"{"role":"gateway","sync_interval_ms":250,"sidecar_cluster":"s","snapshot":null}"#,
+                true,
+            ),
+            (r#"{"role":"gateway"}"#, false),
+            (
+                r#"{"role":"gateway","sync_interval_ms":250,"provider":"a"}"#,
+                false,
+            ),
+            (r#"{"role":"provider"}"#, false),
+            (
+                r#"{"role":"provider","provider":"a","sync_interval_ms":250}"#,
+                false,
+            ),
+            (r#"{"role":"provider","provider":"a","x":1}"#, false),
+            (r#"{"role":"x"}"#, false),
+        ] {
+            let read = serde_json::from_str::<PluginConfig>(config);
+            assert_eq!(read.is_ok(), fits, "{config}");
+        }
     }
 }

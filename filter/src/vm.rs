@@ -6,7 +6,6 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
-use ark_dialect::request::RequestFacts;
 use ark_dialect::translate::{Asked, Client};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
@@ -15,6 +14,7 @@ use ark_gateway_core::record::Record;
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::Snapshot;
 use ark_gateway_core::sync::Faults;
+use ark_wire::request::RequestFacts;
 
 use crate::{host, limits};
 

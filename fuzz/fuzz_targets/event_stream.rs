@@ -1,6 +1,8 @@
 //! The properties of `event_stream` on arbitrary bytes.
 #![no_main]
 
+#[path = "../../wire/tests/passing/cut.rs"]
+mod cut;
 #[path = "../../dialect/tests/wire/event_stream/properties.rs"]
 mod properties;
 

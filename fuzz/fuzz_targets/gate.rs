@@ -2,6 +2,8 @@
 #![no_main]
 #![allow(dead_code, reason = "each target checks one of the shared properties")]
 
+#[path = "../../wire/tests/passing/cut.rs"]
+mod cut;
 #[path = "../../dialect/tests/wire/properties.rs"]
 mod properties;
 

@@ -2,7 +2,9 @@
 #![no_main]
 #![allow(dead_code, reason = "each target checks one of the shared properties")]
 
-#[path = "../../dialect/tests/wire/properties.rs"]
+#[path = "../../wire/tests/passing/cut.rs"]
+mod cut;
+#[path = "../../wire/tests/passing/properties.rs"]
 mod properties;
 
 // The cut follows from the input's length, so that a committed input replays as it was found.

@@ -1,7 +1,7 @@
 //! A snapshot with the indexes that make every look-up on the request path constant or logarithmic.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -51,23 +51,18 @@ impl Policy {
     /// [`BadSnapshot`] when it contradicts itself.
     pub fn new(snapshot: Snapshot) -> Result<Self, BadSnapshot> {
         check_references(&snapshot)?;
-        let mut keys = Vec::with_capacity(snapshot.keys.len());
+        let mut keys = BinaryHeap::with_capacity(snapshot.keys.len());
         for (index, key) in snapshot.keys.iter().enumerate() {
             let digest = parse_digest(&key.sha256).ok_or(BadSnapshot::Digest)?;
             keys.push((digest, u16::try_from(index).unwrap_or(u16::MAX)));
         }
-        keys.sort_unstable();
-        let models = snapshot
-            .models
-            .iter()
-            .enumerate()
-            .map(|(i, m)| {
-                (
-                    m.name.clone(),
-                    ModelId(u16::try_from(i).unwrap_or(u16::MAX)),
-                )
-            })
-            .collect();
+        // Once per snapshot: a tenth of a slice sort's code is worth more than its speed.
+        let keys = keys.into_sorted_vec();
+        let mut models = BTreeMap::new();
+        for (index, model) in snapshot.models.iter().enumerate() {
+            let id = ModelId(u16::try_from(index).unwrap_or(u16::MAX));
+            models.insert(model.name.clone(), id);
+        }
         let in_flight = snapshot.providers.iter().map(|_| Cell::new(0)).collect();
         Ok(Self {
             snapshot,

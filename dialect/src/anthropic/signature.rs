@@ -11,7 +11,7 @@ const MAKERS: [(Maker, &str); 3] = [
     (Maker::Bedrock, "bedrock"),
 ];
 
-/// What a request holds, as [`crate::markers::MarkerScan`] finds it, in which reasoning is not signed
+/// What a request holds, as [`ark_wire::markers::MarkerScan`] finds it, in which reasoning is not signed
 /// by Anthropic but by another maker, or not at all: it cannot be passed to Anthropic as it is but
 /// must be read and written.
 ///
@@ -47,7 +47,7 @@ pub(super) fn decode(text: String) -> Option<Signature> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::markers::MarkerScan;
+    use ark_wire::markers::MarkerScan;
 
     fn has_foreign(body: &str) -> bool {
         let mut scan = MarkerScan::new(&FOREIGN_SIGNATURES);

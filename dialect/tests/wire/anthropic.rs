@@ -11,8 +11,8 @@ use ark_dialect::chat::{
     Role, Signature, Source, TargetFacts, Tool, ToolChoice, Turn,
 };
 use ark_dialect::provider_error::{ErrorClass, ProviderError};
-use ark_dialect::sse::SseReader;
 use ark_dialect::usage::Usage;
+use ark_wire::sse::SseReader;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;

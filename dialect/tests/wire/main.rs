@@ -6,6 +6,15 @@
     reason = "a test may panic, and says what it skipped"
 )]
 
+#[path = "../../../wire/tests/passing/cassette.rs"]
+mod cassette;
+#[path = "../../../wire/tests/passing/cut.rs"]
+mod cut;
+#[path = "../../../wire/tests/passing/inputs.rs"]
+mod inputs;
+#[path = "../../../wire/tests/passing/replay.rs"]
+mod replay;
+
 mod anthropic;
 mod any_bytes;
 mod bedrock;

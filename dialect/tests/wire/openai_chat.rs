@@ -19,8 +19,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Map, Number, Value, json};
 
-use crate::properties::cut;
-use crate::recorded::recorded;
+use crate::cassette::recorded;
+use crate::cut::cut;
 
 fn words() -> impl Strategy<Value = String> {
     "[a-zé\"\\\\\n ]{1,8}"

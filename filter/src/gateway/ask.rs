@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use ark_dialect::anthropic;
 use ark_dialect::error_body::{ModelObject, model_object, models_list};
-use ark_dialect::request::RequestInspector;
 use ark_dialect::translate::{Client, ErrorForm};
 use ark_gateway_core::admit::{Admission, Route, admit, route};
 use ark_gateway_core::exchange::Exchange;
@@ -14,6 +13,7 @@ use ark_gateway_core::policy::{Policy, grants};
 use ark_gateway_core::record::Endpoint;
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::KeySpec;
+use ark_wire::request::RequestInspector;
 
 use super::GatewayFilter;
 use crate::head::Head;

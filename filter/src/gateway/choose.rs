@@ -5,7 +5,6 @@ use std::rc::Rc;
 use ark_dialect::anthropic;
 use ark_dialect::chat::{Format, TargetFacts};
 use ark_dialect::loss::{Loss, Severity};
-use ark_dialect::request::RequestFacts;
 use ark_dialect::translate::{Asked, Client, write};
 use ark_gateway_core::capability::{Capabilities, Needs};
 use ark_gateway_core::decide::{Decision, Facts, NoTarget, decide};
@@ -15,6 +14,7 @@ use ark_gateway_core::snapshot::{
     ModelId, ModelSpec, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS, TargetId,
     TargetSpec,
 };
+use ark_wire::request::RequestFacts;
 
 use super::GatewayFilter;
 use crate::provider::wire_of;

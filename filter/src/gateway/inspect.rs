@@ -1,9 +1,9 @@
 //! The request's body: read window by window, whole only where that cannot be avoided.
 
 use ark_dialect::anthropic::FOREIGN_SIGNATURES;
-use ark_dialect::markers::MarkerScan;
 use ark_dialect::translate::{Asked, Client, read};
 use ark_gateway_core::reject::{Reject, RejectCode};
+use ark_wire::markers::MarkerScan;
 use proxy_wasm::types::BufferType;
 
 use super::GatewayFilter;

@@ -1,14 +1,14 @@
 //! What this provider answers, and what becomes of it.
 
-use ark_dialect::answer::AnswerInspector;
 use ark_dialect::gate::{FirstEvent, GateError, GateVerdict};
-use ark_dialect::meter::Meter;
+use ark_dialect::meter::{Meter, answer_inspector};
 use ark_dialect::provider_error::{BODY_LIMIT_BYTES, ProviderError};
-use ark_dialect::relay::RelayOut;
 use ark_dialect::translate::{Client, Translation, Wire};
-use ark_dialect::usage::Usage as WireUsage;
 use ark_gateway_core::exchange::failure_of;
 use ark_gateway_core::record::{Usage, Verdict};
+use ark_wire::answer::AnswerInspector;
+use ark_wire::relay::RelayOut;
+use ark_wire::usage::Usage as WireUsage;
 use proxy_wasm::types::{Action, BufferType};
 
 use super::ProviderFilter;
@@ -83,7 +83,7 @@ impl ProviderFilter {
             self.reading = Reading::Gate(Box::default());
         } else {
             self.reading = Reading::Json {
-                inspector: Box::new(AnswerInspector::of(client)),
+                inspector: Box::new(answer_inspector(client)),
                 held: true,
             };
         }

@@ -5,13 +5,13 @@ use std::rc::Rc;
 use ark_dialect::anthropic::headers;
 use ark_dialect::chat::Written;
 use ark_dialect::loss::Loss;
-use ark_dialect::request::BodyError;
-use ark_dialect::rewrite::{Edits, Plan, plan};
 use ark_dialect::translate::{Client, ErrorForm, Wire, read, write};
 use ark_dialect::vendor::UsageReport;
 use ark_dialect::{responses, vendor};
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{OnLoss, ProviderSpec, TargetId};
+use ark_wire::request::BodyError;
+use ark_wire::rewrite::{Edits, Plan, plan};
 use proxy_wasm::types::BufferType;
 
 use super::ProviderFilter;

@@ -1,11 +1,11 @@
 //! What a provider speaks, and where it listens for it.
 
 use ark_dialect::gemini::Api;
-use ark_dialect::path::{Endpoint, Layout, upstream_path};
 use ark_dialect::translate::{Client, Wire};
 use ark_dialect::vendor::Vendor;
 use ark_dialect::{bedrock, gemini};
 use ark_gateway_core::snapshot::{ProviderKind, ProviderSpec};
+use ark_wire::path::{Endpoint, Layout, upstream_path};
 
 /// The `api_version` by which Azure's newer paths are chosen.
 const AZURE_V1: &str = "v1";

@@ -17,8 +17,9 @@ use crate::test::in_checkout;
 use crate::workspace::{Workspace, on_path};
 
 /// Crates with hot paths: package and folder.
-const CRATES: [(&str, &str); 2] = [
+const CRATES: [(&str, &str); 3] = [
     ("ark-gateway-core", "gateway-core"),
+    ("ark-wire", "wire"),
     ("ark-dialect", "dialect"),
 ];
 

@@ -5,22 +5,7 @@ use ark_dialect::bedrock::StreamReader;
 use ark_dialect::chat::Event;
 use ark_dialect::event_stream::{EventStreamReader, FrameError};
 
-/// Sizes that follow from `seed`; none is 0.
-fn cut(bytes: &[u8], seed: u64) -> Vec<&[u8]> {
-    let mut state = seed | 1;
-    let mut rest = bytes;
-    let mut pieces = Vec::new();
-    while !rest.is_empty() {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        let most = [1, 3, 16, 200][(seed % 4) as usize];
-        let (piece, left) = rest.split_at(((state >> 33) as usize % most + 1).min(rest.len()));
-        pieces.push(piece);
-        rest = left;
-    }
-    pieces
-}
+use crate::cut::cut;
 
 type Read = (Vec<(String, Vec<u8>)>, Result<(), FrameError>, bool);
 

@@ -93,21 +93,30 @@ impl Plan {
     /// A plan of `splices`, in any order, for a body of `body_len` bytes. One that overlaps a larger
     /// one is part of what that takes away, and is left out.
     #[must_use]
-    pub fn new(mut splices: Vec<Splice>, body_len: usize) -> Self {
+    pub fn new(splices: Vec<Splice>, body_len: usize) -> Self {
         // An insertion comes before what it is inserted before; a part comes after its whole.
-        splices.sort_by_key(|s| (s.at.start, !s.at.is_empty(), Reverse(s.at.end)));
+        let place = |s: &Splice| (s.at.start, !s.at.is_empty(), Reverse(s.at.end));
+        let mut ordered: Vec<Splice> = Vec::with_capacity(splices.len());
+        for splice in splices {
+            // Nearly always the end: who edits goes through the body from its beginning.
+            let at = ordered.partition_point(|other| place(other) <= place(&splice));
+            ordered.insert(at, splice);
+        }
         let mut end = 0;
-        splices.retain(|splice| {
+        ordered.retain(|splice| {
             let apart = splice.at.start >= end && splice.at.end <= body_len;
             if apart {
                 end = splice.at.end.max(end);
             }
             apart
         });
-        Self { splices, body_len }
+        Self {
+            splices: ordered,
+            body_len,
+        }
     }
 
-    /// The plan with more splices of the same body: [`crate::vendor`]'s, [`crate::responses`]'s.
+    /// The plan with more splices of the same body.
     #[must_use]
     pub fn with(mut self, more: Vec<Splice>) -> Self {
         self.splices.extend(more);

@@ -68,7 +68,7 @@ pub fn upstream_path(base_path: &str, endpoint: Endpoint, layout: Layout<'_>) ->
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.
-pub(crate) fn push_encoded(path: &mut String, text: &str) {
+pub fn push_encoded(path: &mut String, text: &str) {
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
             path.push(char::from(byte));

@@ -69,7 +69,7 @@ impl SseReader {
     ///
     /// # Errors
     /// When a line or event is too large, and for ever after.
-    pub fn push(&mut self, chunk: &[u8], sink: &mut impl FnMut(Event<'_>)) -> Result<(), Overflow> {
+    pub fn push(&mut self, chunk: &[u8], sink: &mut dyn FnMut(Event<'_>)) -> Result<(), Overflow> {
         let mut borrowed = Borrowed::default();
         let mut rest = chunk;
         if self.after_cr && !rest.is_empty() {
@@ -107,7 +107,7 @@ impl SseReader {
     }
 
     /// A line that began in an earlier chunk.
-    fn joined_line(&mut self, end: &[u8], sink: &mut impl FnMut(Event<'_>)) {
+    fn joined_line(&mut self, end: &[u8], sink: &mut dyn FnMut(Event<'_>)) {
         let mut line = std::mem::take(&mut self.line);
         line.extend_from_slice(end);
         // It is the first line to end in its chunk, so nothing is borrowed from there yet.
@@ -122,7 +122,7 @@ impl SseReader {
         &mut self,
         line: &'l [u8],
         borrowed: &mut Borrowed<'l>,
-        sink: &mut impl FnMut(Event<'_>),
+        sink: &mut dyn FnMut(Event<'_>),
     ) {
         let line = match std::mem::replace(&mut self.first_line, false) {
             true => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
@@ -152,7 +152,7 @@ impl SseReader {
         self.event_bytes += line.len();
     }
 
-    fn dispatch(&mut self, borrowed: &mut Borrowed<'_>, sink: &mut impl FnMut(Event<'_>)) {
+    fn dispatch(&mut self, borrowed: &mut Borrowed<'_>, sink: &mut dyn FnMut(Event<'_>)) {
         if self.has_data {
             sink(Event {
                 name: borrowed.name.unwrap_or(&self.name),

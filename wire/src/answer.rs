@@ -1,8 +1,6 @@
 //! A JSON answer, read as it passes by.
 
-use crate::anthropic;
 use crate::json_scan::{Keys, Kind, ObjectScanner, Wanted};
-use crate::translate::Client;
 use crate::usage::Usage;
 
 const USAGE: usize = 0;
@@ -45,23 +43,18 @@ impl Default for AnswerInspector {
 }
 
 impl AnswerInspector {
-    /// An inspector at the start of an answer.
+    /// An inspector at the start of an answer whose `usage` is OpenAI's.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(Client::Chat)
+        Self::with_usage(Usage::read)
     }
 
-    /// An inspector at the start of an answer in this client's own dialect.
+    /// An inspector at the start of an answer whose `usage` object `read_usage` understands.
     #[must_use]
-    pub fn of(client: Client) -> Self {
+    pub fn with_usage(read_usage: fn(&[u8]) -> Option<Usage>) -> Self {
         Self {
             scanner: ObjectScanner::new(&WANTED, Keys::Decoded),
-            read_usage: match client {
-                Client::Messages | Client::CountTokens => anthropic::read_usage,
-                Client::Chat | Client::Completions | Client::Embeddings | Client::Responses => {
-                    Usage::read
-                }
-            },
+            read_usage,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde_json::Value;
+
 use super::{BodyError, MODEL_LIMIT_BYTES, StreamOptions};
 use crate::bytes::{is_space, tail};
 use crate::json_scan::{Keys, Kind, Member, ObjectScanner, Wanted};
@@ -27,13 +29,25 @@ pub(super) fn model(member: Option<&Member>) -> Result<(String, Range<usize>), B
         return Err(wrong);
     }
     let raw = member.whole().ok_or(TOO_LONG)?;
-    let model: String = serde_json::from_slice(raw).map_err(|error| BodyError::NotJson {
-        offset: member.span.start + error.column().saturating_sub(1),
+    let model = decoded(raw).map_err(|at| BodyError::NotJson {
+        offset: member.span.start + at,
     })?;
     match model.len() {
         0 => Err(wrong),
         1..=MODEL_LIMIT_BYTES => Ok((model, member.span.clone())),
         _ => Err(TOO_LONG),
+    }
+}
+
+/// A JSON string's text, or where it is not one.
+///
+/// By way of a [`Value`], whose decoder is compiled once, in `serde_json` itself.
+fn decoded(raw: &[u8]) -> Result<String, usize> {
+    let text = std::str::from_utf8(raw).map_err(|error| error.valid_up_to())?;
+    match text.parse() {
+        Ok(Value::String(text)) => Ok(text),
+        Ok(_) => Err(0),
+        Err(error) => Err(error.column().saturating_sub(1)),
     }
 }
 

@@ -1,0 +1,116 @@
+//! What must hold for any bytes, cut anywhere. Shared by the property tests, the replay of the
+//! committed corpora and the fuzz targets.
+
+use ark_wire::answer::AnswerInspector;
+use ark_wire::relay::{RelayOut, StreamRelay};
+use ark_wire::request::{BodyError, RequestFacts, RequestInspector};
+use ark_wire::rewrite::{Edits, plan};
+use ark_wire::sse::{Overflow, SseReader};
+use serde_json::{Value, json};
+
+use crate::cut::cut;
+
+fn inspect(pieces: &[&[u8]]) -> Result<RequestFacts, BodyError> {
+    let mut inspector = RequestInspector::new();
+    pieces.iter().for_each(|piece| inspector.push(piece));
+    inspector.finish()
+}
+
+/// The facts do not depend on the cut, and edits change what they say and nothing else.
+pub(crate) fn request(body: &[u8], seed: u64) {
+    let whole = inspect(&[body]);
+    assert_eq!(inspect(&cut(body, seed)), whole);
+    let Ok(facts) = whole.inspect_err(|error| assert!(!error.message().is_empty())) else {
+        return;
+    };
+    let none = plan(&facts, Edits::default());
+    assert!(none.is_empty());
+    assert_eq!(none.apply(body).unwrap(), body);
+    let edits = Edits {
+        model: Some("neu\n\"é\""),
+        include_usage: true,
+    };
+    let planned = plan(&facts, edits);
+    let edited = planned.apply(body).unwrap();
+    assert_eq!(edited.len(), planned.new_len());
+    assert_eq!(
+        edited.len() as isize - body.len() as isize,
+        planned.len_delta()
+    );
+    let Ok(mut expected) = serde_json::from_slice::<Value>(body) else {
+        return;
+    };
+    expected["model"] = json!("neu\n\"é\"");
+    if facts.stream {
+        if expected["stream_options"].is_null() {
+            expected["stream_options"] = json!({});
+        }
+        expected["stream_options"]["include_usage"] = json!(true);
+    }
+    assert_eq!(serde_json::from_slice::<Value>(&edited).unwrap(), expected);
+    let again = inspect(&[&edited]).unwrap();
+    assert_eq!(again.include_usage, facts.include_usage || facts.stream);
+    assert!(plan(&again, edits).is_empty());
+}
+
+type Events = (Vec<(Vec<u8>, Vec<u8>)>, Result<(), Overflow>);
+
+fn events(pieces: &[&[u8]], limit: usize) -> Events {
+    let mut reader = SseReader::new(limit);
+    let mut events = Vec::new();
+    let mut result = Ok(());
+    for piece in pieces {
+        result = reader.push(piece, &mut |event| {
+            assert!(event.name.len() + event.data.len() <= limit);
+            events.push((event.name.to_vec(), event.data.to_vec()));
+        });
+    }
+    (events, result)
+}
+
+/// Events and overflow do not depend on the cut.
+pub(crate) fn sse(stream: &[u8], seed: u64) {
+    for limit in [20, 1 << 20] {
+        assert_eq!(events(&cut(stream, seed), limit), events(&[stream], limit));
+    }
+}
+
+fn relayed(pieces: &[&[u8]], strip: bool) -> (Vec<u8>, String) {
+    let mut relay = StreamRelay::new(strip);
+    let mut out = Vec::new();
+    let mut push = |piece: &[u8], last| match relay.push(piece, last) {
+        RelayOut::Unchanged => out.extend_from_slice(piece),
+        RelayOut::Replace(other) => out.extend(other),
+    };
+    pieces.iter().for_each(|piece| push(piece, false));
+    push(b"", true);
+    let (done, error) = (relay.saw_done(), relay.saw_error());
+    let seen = format!("{:?} {} {done} {error}", relay.usage(), relay.events());
+    (out, seen)
+}
+
+/// What the client gets and what was seen do not depend on the cut; unless usage is stripped the
+/// stream is what it was, and if it is, only the usage chunk is missing.
+pub(crate) fn relay(stream: &[u8], seed: u64) {
+    let stripped = relayed(&[stream], true);
+    assert_eq!(relayed(&cut(stream, seed), true), stripped);
+    let plain = relayed(&[stream], false);
+    assert_eq!(relayed(&cut(stream, seed), false), plain);
+    assert_eq!(plain.0, stream);
+    assert_eq!(plain.1, stripped.1);
+    let mut left = stream.iter();
+    assert!(
+        stripped.0.iter().all(|byte| left.any(|b| b == byte)),
+        "reordered"
+    );
+}
+
+/// The answer's facts do not depend on the cut.
+pub(crate) fn answer(body: &[u8], seed: u64) {
+    let read = |pieces: &[&[u8]]| {
+        let mut inspector = AnswerInspector::new();
+        pieces.iter().for_each(|piece| inspector.push(piece));
+        inspector.finish()
+    };
+    assert_eq!(read(&cut(body, seed)), read(&[body]));
+}
