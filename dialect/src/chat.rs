@@ -7,12 +7,15 @@
 
 mod answer;
 mod event;
+pub(crate) mod ids;
+pub(crate) mod said;
 mod turn;
 
 use serde_json::{Map, Number, Value};
 
 pub use answer::{AnswerContext, ChatAnswer, Choice, Finish};
 pub use event::Event;
+pub use ids::MadeIds;
 pub use turn::{CacheMark, Maker, Part, Role, Signature, Source, Turn};
 
 /// A request for the next turn of a conversation.
@@ -206,12 +209,15 @@ pub enum Effort {
     Medium,
     /// Much.
     High,
+    /// More than much.
+    XHigh,
     /// The most.
     Max,
 }
 
 impl Effort {
-    /// Reads OpenAI's `reasoning_effort` (`xhigh` is the most) and Anthropic's `effort`.
+    /// Reads OpenAI's `reasoning_effort`, of which `xhigh` is the most, and Anthropic's `effort`, of
+    /// which `max` is.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Some(match word {
@@ -220,7 +226,8 @@ impl Effort {
             "low" => Self::Low,
             "medium" => Self::Medium,
             "high" => Self::High,
-            "xhigh" | "max" => Self::Max,
+            "xhigh" => Self::XHigh,
+            "max" => Self::Max,
             _ => return None,
         })
     }
@@ -234,11 +241,12 @@ impl Effort {
             Self::Low => 2048,
             Self::Medium => 8192,
             Self::High => 16_384,
-            Self::Max => 32_768,
+            Self::XHigh | Self::Max => 32_768,
         }
     }
 
-    /// The effort that comes nearest to a budget, in tokens, where a provider takes only efforts.
+    /// The effort that comes nearest to a budget, in tokens, where a provider takes only efforts; never
+    /// [`Effort::Max`], which is without a bound.
     #[must_use]
     pub fn of_budget(tokens: u64) -> Self {
         match tokens {
@@ -247,7 +255,7 @@ impl Effort {
             1025..=4096 => Self::Low,
             4097..=12_288 => Self::Medium,
             12_289..=24_576 => Self::High,
-            _ => Self::Max,
+            _ => Self::XHigh,
         }
     }
 }

@@ -28,7 +28,7 @@ mod wire;
 
 use crate::path::push_encoded;
 
-pub use answer::read_answer;
+pub use answer::{read_answer, read_answer_of};
 pub use count::{read_count, write_count};
 pub use embed::{read_embeddings, write_embeddings};
 pub use error::read_error;

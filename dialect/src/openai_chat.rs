@@ -5,6 +5,7 @@
 //! Python SDK; vendors' own documents where they differ, named where they are read.
 
 mod errors;
+mod family;
 mod finish;
 pub(crate) mod frame;
 mod lenient;
@@ -17,10 +18,12 @@ mod read_request;
 mod read_stream;
 mod read_tools;
 mod reasoning;
+mod strict;
 mod wire;
 mod write_answer;
 mod write_messages;
 mod write_request;
+mod write_sampling;
 mod write_stream;
 
 #[cfg(test)]
@@ -31,6 +34,9 @@ pub use read_answer::read_answer;
 pub(crate) use read_request::common;
 pub use read_request::read_request;
 pub use read_stream::{EVENT_LIMIT_BYTES, StreamReader};
+pub use read_tools::LEGACY_FUNCTIONS;
+pub use reasoning::FOREIGN_HISTORY;
 pub use write_answer::write_answer;
-pub use write_request::write_request;
+pub(crate) use write_request::write_request_with;
+pub use write_request::{ReasoningBack, write_request};
 pub use write_stream::StreamWriter;

@@ -165,7 +165,7 @@ pub fn write(
             return None;
         }
         (Asked::Chat(request), Wire::Openai(vendor)) => {
-            vendor::adapt(openai_chat::write_request(request, target), vendor)
+            vendor::write_request(request, target, vendor)
         }
         (Asked::Chat(request), Wire::Azure { .. }) => openai_chat::write_request(request, target),
         (Asked::Chat(request), Wire::Anthropic) => anthropic::write_request(request, target),

@@ -1,8 +1,8 @@
 //! Vendors whose servers speak OpenAI's chat API with quirks of their own, as data.
 //!
 //! A quirk is applied to the bytes of a request that is in OpenAI's form already, whether the client
-//! wrote it or [`crate::chat`] was written to it: top-level members are renamed, replaced or taken
-//! out where they stand, every other byte stays ([`edits`]). What the vendor then does not see though
+//! wrote it or [`crate::chat`] was written to it: members are renamed, replaced or taken out where
+//! they stand, every other byte stays ([`edits`]). What the vendor then does not see though
 //! the client said it is a loss.
 //!
 //! # Adding a vendor
@@ -24,20 +24,27 @@
 //! },
 //! ```
 
+mod call_ids;
 mod edit;
 mod member;
 mod messages;
+mod quirks;
 mod remove;
+mod schema;
 pub mod table;
 #[cfg(test)]
 mod tests;
 mod value;
 
-use crate::chat::Written;
+use crate::chat::{ChatRequest, TargetFacts, Written};
 use crate::json_scan::ScanError;
 use crate::loss::Loss;
+pub use crate::openai_chat::ReasoningBack;
+use crate::openai_chat::write_request_with;
 use crate::rewrite::{Plan, Splice};
-pub use table::{MaxTokens, Quirks, ReasoningControl, ReasoningText, ToolChoices, UsageReport};
+pub use table::{
+    CallIds, MaxTokens, Quirks, ReasoningControl, ReasoningText, ToolChoices, UsageReport,
+};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +85,14 @@ impl Vendor {
         self != Self::OPENAI
     }
 
+    /// Whether it knows OpenAI's deprecated `functions`, in the request and in its messages. Where it
+    /// does not, a request with [`crate::openai_chat::LEGACY_FUNCTIONS`] is read and written, not
+    /// edited.
+    #[must_use]
+    pub fn takes_functions(self) -> bool {
+        !self.0.unsupported.contains(&"functions")
+    }
+
     /// How it differs.
     #[must_use]
     pub fn quirks(self) -> &'static Quirks {
@@ -102,7 +117,27 @@ pub struct VendorEdits {
 /// # Errors
 /// When the body is not a JSON object, or says a member twice on which the edits depend.
 pub fn edits(body: &[u8], vendor: Vendor) -> Result<VendorEdits, ScanError> {
+    if !vendor.has_quirks() {
+        return Ok(VendorEdits::default());
+    }
     edit::edits(body, vendor.quirks())
+}
+
+/// The edits that make a chat request one of OpenAI's own servers, in which
+/// [`crate::openai_chat::FOREIGN_HISTORY`] was found: what was thought and signed elsewhere goes, which
+/// is a loss where it said anything; every other byte stays.
+///
+/// # Errors
+/// As [`edits`].
+pub fn foreign_history(body: &[u8]) -> Result<VendorEdits, ScanError> {
+    edit::edits(body, &table::OPENAI_ITSELF)
+}
+
+/// Writes a request for `vendor`'s chat API.
+#[must_use]
+pub fn write_request(request: &ChatRequest, target: &TargetFacts<'_>, vendor: Vendor) -> Written {
+    let written = write_request_with(request, target, vendor.quirks().reasoning_back);
+    adapt(written, vendor)
 }
 
 /// A request written in OpenAI's form, as `vendor` takes it, with the losses of both steps.

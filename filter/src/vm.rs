@@ -33,6 +33,11 @@ pub(crate) struct Live {
     pub(crate) asked: Option<Asked>,
     /// The conversation holds another maker's signatures: it is translated even to its own dialect.
     pub(crate) foreign_signature: bool,
+    /// The conversation may hold what Ark put there when another maker's model answered: OpenAI itself
+    /// refuses it.
+    pub(crate) foreign_history: bool,
+    /// This attempt is translated though its provider speaks the client's dialect.
+    pub(crate) translated_anyway: bool,
     /// What `x-ark-translation` says of the current attempt.
     pub(crate) lossy: Option<String>,
     /// When its targets were put in order, which is when its first attempt begins.

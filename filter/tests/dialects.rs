@@ -462,3 +462,44 @@ fn a_response_of_before_is_refused_though_bytes_would_pass() {
         assert_eq!(record.status, 400);
     });
 }
+
+#[test]
+fn what_another_maker_thought_never_reaches_openai() {
+    alone(|| {
+        let mut story = Story::begin_across(["openai", "anthropic", "gemini"], &json!({}));
+        let asked = r#"{"model":"big","store":true,"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"yes","reasoning_content":"hm"},{"role":"user","content":"go on"}]}"#;
+        let gateway = story.request(asked);
+        let attempt = story.attempt("a");
+        let sent = story.body_sent(attempt);
+        assert!(!sent.to_string().contains("reasoning_content"), "{sent}");
+        assert_eq!(
+            (&sent["store"], &sent["model"]),
+            (&json!(true), &json!("big-a"))
+        );
+        story.answer(attempt, 200, "application/json", &["{}"]);
+        story.relay(gateway);
+        assert_eq!(
+            story.received("x-ark-translation").as_deref(),
+            Some("lossy; dropped=reasoning_history")
+        );
+    });
+}
+
+#[test]
+fn a_vendor_without_functions_is_asked_with_tools() {
+    alone(|| {
+        let kinds = ["openai-compatible/mistral", "openai", "openai"];
+        let mut story = Story::begin_across(kinds, &json!({}));
+        let asked = json!({"model": "big", "messages": [{"role": "user", "content": "hi"}],
+            "functions": [{"name": "f", "parameters": {"type": "object"}}]});
+        let gateway = story.request(&asked.to_string());
+        let attempt = story.attempt("a");
+        let sent = story.body_sent(attempt);
+        assert_eq!(sent["tools"][0]["function"]["name"], "f");
+        let called = r#"{"id":"1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"123456789","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}"#;
+        story.answer(attempt, 200, "application/json", &[called]);
+        assert_eq!(story.relay(gateway), Action::Continue);
+        let message = &received_json()["choices"][0]["message"];
+        assert_eq!(message["function_call"]["name"], "f", "{message}");
+    });
+}

@@ -5,10 +5,12 @@ from contextlib import ExitStack
 
 import pytest
 
-from harness import estate
+from harness import estate, polyglot
 from harness.client import Client
 from harness.config import only
+from harness.polyglot import KINDS
 from harness.stack import Stack, make_stack
+from harness.voices import VOICES, Voice
 from harness.waiting import eventually
 
 # Outlier detection lets a provider that a test has worn out come back after some seconds.
@@ -37,6 +39,56 @@ def stack(shared_stack: Stack) -> Stack:
         )
     client.close()
     return shared_stack
+
+
+@pytest.fixture(scope="session")
+def polyglot_stack() -> Iterator[Stack]:
+    """The one Ark that the tests of dialects use, with a strict provider of every kind."""
+    strict = {"strict": True}
+    with make_stack(polyglot.KINDS, polyglot.text, polyglot.KEYS, scripted=strict) as stack:
+        yield stack
+
+
+@pytest.fixture
+def tower(polyglot_stack: Stack) -> Stack:
+    """That Ark. What tests want of providers goes with their requests: nothing is restored."""
+    polyglot_stack.check()
+    return polyglot_stack
+
+
+@pytest.fixture
+def well(tower: Stack, request: pytest.FixtureRequest) -> None:
+    """The providers that a test names, or one of each dialect, in service again."""
+    params = getattr(request.node, "callspec", None)
+    named = [
+        value
+        for value in (params.params.values() if params else ())
+        if isinstance(value, str) and value in KINDS
+    ]
+    client = tower.client()
+    for name in named or polyglot.DIALECTS:
+        eventually(
+            lambda name=name: client.chat(only(name)).status == 200,
+            HEAL_TIMEOUT_S,
+            f"{name} is in service",
+        )
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def voices(polyglot_stack: Stack) -> Iterator[dict[str, Voice]]:
+    """A client of that Ark for each dialect."""
+    with ExitStack() as at_end:
+        voices = {name: voice(polyglot_stack) for name, voice in VOICES.items()}
+        for voice in voices.values():
+            at_end.callback(voice.close)
+        yield voices
+
+
+@pytest.fixture(params=list(VOICES))
+def voice(tower: Stack, voices: dict[str, Voice], request: pytest.FixtureRequest) -> Voice:
+    """Each of them in turn."""
+    return voices[request.param]
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from harness import config, parts
 from harness.config import DEMO_KEY
 from harness.ports import free_port
 from harness.process import Process
+from harness.stack import make_stack
+from harness.voices import VOICES
 from harness.waiting import eventually
 
 MODEL = "smollm2-135m-instruct"
@@ -101,3 +103,51 @@ def test_a_request_fails_over_to_a_real_model(sdk):
     assert raw.headers["x-ark-provider"] == "local"
     assert raw.headers["x-ark-model"] == MODEL
     assert raw.parse().choices[0].message.content
+
+
+# One server, reached in each dialect that it speaks.
+HOMES = {
+    "llama": {"kind": "openai-compatible", "vendor": "llama-cpp"},
+    "claude-like": {"kind": "anthropic"},
+}
+
+
+@pytest.fixture(scope="module")
+def homes(llm_port):
+    """An Ark that reaches the real model by OpenAI's dialect and by Anthropic's."""
+
+    def text(fleet) -> str:
+        common = {
+            "endpoint": f"http://127.0.0.1:{llm_port}/v1",
+            "tier": "self-hosted",
+            "timeouts": {"connect_ms": 1000, "stream_idle_ms": 60000},
+        }
+        providers = [common | {"name": name} | home for name, home in HOMES.items()]
+        models = [config.model(f"at-{name}", [name], first_byte_ms=60_000) for name in HOMES]
+        for entry in models:
+            entry["targets"][0]["model"] = MODEL
+        return config.text([*providers, config.provider(fleet["official"])], models)
+
+    with make_stack({"official": "openai"}, text) as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@pytest.mark.parametrize("dialect", ["chat", "messages"])
+def test_a_real_model_says_the_same_in_every_dialect(homes, dialect, stream):
+    """Four ways through the gateway, two of them native and two translated, to the same words."""
+    voice = VOICES[dialect](homes)
+    heard = {}
+    for name in HOMES:
+        turns = voice.user("What is the capital of France?")
+        # As greedily as each dialect can say it; Anthropic's newer version has no such word.
+        more = {} if dialect == "messages" else {"temperature": 0}
+        heard[name] = voice.ask(f"at-{name}", turns, stream=stream, max_tokens=4, **more)
+        assert heard[name].provider == name and heard[name].text.strip()
+        assert heard[name].stop == "length" and heard[name].output_tokens == 4
+        assert heard[name].input_tokens > 5
+    voice.close()
+    # The template of the model sees the same conversation, whichever dialect it came in.
+    assert heard["llama"].input_tokens == heard["claude-like"].input_tokens
+    if dialect != "messages":
+        assert heard["llama"].text == heard["claude-like"].text

@@ -152,14 +152,18 @@ pub(super) fn write_head(id: &str, model: &str, json: &mut Json<'_>) {
     json.key("model").string(model);
 }
 
+/// What OpenAI's ids begin with: of no use behind `msg_`.
+const PREFIXES: [&str; 2] = ["chatcmpl-", "resp_"];
+
 /// The id of a message: `msg_…`.
 pub(super) fn message_id<'a>(id: Option<&'a str>, context: &'a AnswerContext) -> Cow<'a, str> {
     let id = id.filter(|id| !id.is_empty()).unwrap_or(&context.id);
     if id.starts_with("msg_") {
-        Cow::Borrowed(id)
-    } else {
-        Cow::Owned(format!("msg_{id}"))
+        return Cow::Borrowed(id);
     }
+    let mut bare = PREFIXES.iter().filter_map(|known| id.strip_prefix(known));
+    let bare = bare.find(|bare| !bare.is_empty()).unwrap_or(id);
+    Cow::Owned(format!("msg_{bare}"))
 }
 
 /// A part as blocks: a call's signature stands before it, as an empty thinking block.

@@ -69,6 +69,8 @@ pub(super) fn from_value(value: &Value, status: Option<u16>) -> ProviderError {
         .or(by_status)
         .unwrap_or(ErrorClass::Server);
     let mut read = ProviderError::new(class, message);
+    // A kind that the class says too is left to each client's own words.
+    let known = known.filter(|(kind, _)| kind_of(class) != *kind);
     read.kind = known.map(|(kind, _)| (*kind).to_owned());
     if class.is_clients_fault() {
         read.param = param(&read.message);

@@ -2,13 +2,16 @@
 //!
 //! Sources: <https://platform.claude.com/docs/en/build-with-claude/thinking-troubleshooting> (thinking
 //! by model), `…/adaptive-thinking`, `…/models/opus-5-5/whats-new-opus-5-5` (forced tools, thinking
-//! that cannot be turned off), `…/about-claude/models/migration-guide` (sampling, prefill). Names:
+//! that cannot be turned off), `…/about-claude/models/migration-guide` (sampling, prefill),
+//! `…/build-with-claude/effort` (`xhigh`), `…/about-claude/models/overview` (output tokens). Names:
 //! SDK type `ModelParam`.
 
 /// How a model is told to think.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ThinkingModes {
-    /// By a budget only: before Claude 4.6.
+    /// Not at all: before Claude 3.7.
+    Never,
+    /// By a budget only: from Claude 3.7 to 4.5.
     Budget,
     /// By a budget or adaptively: Claude 4.6.
     Either,
@@ -21,6 +24,10 @@ pub(crate) enum ThinkingModes {
 pub(crate) struct Generation {
     /// How it is told to think.
     pub(crate) thinking: ThinkingModes,
+    /// Whether it knows the effort `xhigh`, between `high` and `max`.
+    pub(crate) xhigh: bool,
+    /// Most output tokens, thinking included, of models that think by a budget.
+    pub(crate) most_tokens: Option<u64>,
     /// Whether it thinks unless told otherwise.
     pub(crate) thinks_by_default: bool,
     /// Whether thinking can be turned off.
@@ -60,10 +67,13 @@ impl Generation {
         Self {
             thinking: match version {
                 _ if closed => ThinkingModes::Adaptive,
+                (1..=2, _) | (3, 0..=6) => ThinkingModes::Never,
                 (0..=3, _) | (4, 0..=5) => ThinkingModes::Budget,
                 (4, 6) => ThinkingModes::Either,
                 _ => ThinkingModes::Adaptive,
             },
+            xhigh: closed || version >= (4, 7),
+            most_tokens: most_tokens(version, family),
             thinks_by_default: closed || version >= (5, 0),
             can_disable: !always_thinks,
             sampling: !closed && version < (4, 7),
@@ -74,16 +84,26 @@ impl Generation {
     }
 }
 
+/// What a server of another make allows is not known; later models allow more than any budget asks.
+fn most_tokens(version: (u32, u32), family: &str) -> Option<u64> {
+    match version {
+        (4, 0..=1) if family == "opus" => Some(32_000),
+        (3..=4, _) => Some(64_000),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn models_are_told_by_their_names() {
-        use ThinkingModes::{Adaptive, Budget, Either};
+        use ThinkingModes::{Adaptive, Budget, Either, Never};
         for (model, thinking, can_disable, sampling, forced) in [
             ("claude-3-7-sonnet-20250219", Budget, true, true, true),
-            ("claude-3-5-haiku-latest", Budget, true, true, true),
+            ("claude-3-5-haiku-latest", Never, true, true, true),
+            ("claude-3-opus-20240229", Never, true, true, true),
             ("claude-opus-4-20250514", Budget, true, true, true),
             ("claude-sonnet-4-5-20250929", Budget, true, true, true),
             (
@@ -120,6 +140,11 @@ mod tests {
         }
         assert!(Generation::of("claude-sonnet-4").both_samplings);
         assert!(!Generation::of("claude-haiku-4-5").both_samplings);
+        let most = |model| Generation::of(model).most_tokens;
+        assert_eq!(most("claude-opus-4-1-20250805"), Some(32_000));
+        assert_eq!(most("claude-opus-4-20250514"), Some(32_000));
+        assert_eq!(most("claude-opus-4-5"), Some(64_000));
+        assert_eq!(most("deepseek-chat"), None);
         assert!(Generation::of("claude-haiku-4-5").prefill);
         assert!(!Generation::of("claude-opus-4-6").prefill);
     }

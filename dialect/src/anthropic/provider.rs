@@ -31,6 +31,7 @@ use serde_json::Value;
 use super::block::{Block, Mark, write_all};
 use super::generation::Generation;
 use super::json::Json;
+use crate::chat::said::JSON_INSTRUCTION;
 use crate::chat::{ChatRequest, Format, TargetFacts, Written};
 use crate::loss::{Field, Losses};
 use conversation::Conversation;
@@ -38,7 +39,6 @@ use sampling::Sampling;
 use thinking::{Thinking, ThinkingPlan};
 use tools::Tools;
 
-const JSON_INSTRUCTION: &str = "Answer with a single JSON object and nothing else.";
 /// Output tokens to allow when neither client nor target has a bound.
 const FALLBACK_MAX_TOKENS: u64 = 4096;
 

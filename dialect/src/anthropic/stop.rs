@@ -5,7 +5,8 @@ use crate::chat::Finish;
 /// Reads a `stop_reason`; one that is not known is an ordinary end.
 pub(super) fn read(reason: Option<&str>, sequence: Option<&str>) -> Finish {
     match reason.unwrap_or_default() {
-        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
+        "max_tokens" => Finish::Length,
+        "model_context_window_exceeded" => Finish::ContextWindow,
         "stop_sequence" => Finish::StopSequence(sequence.map(str::to_owned)),
         "tool_use" => Finish::ToolCalls,
         "pause_turn" => Finish::Pause,
@@ -31,6 +32,7 @@ pub(super) fn write(finish: &Finish, held: Held) -> (&'static str, Option<&str>)
         Finish::Stop => ("end_turn", None),
         Finish::StopSequence(sequence) => ("stop_sequence", sequence.as_deref()),
         Finish::Length => ("max_tokens", None),
+        Finish::ContextWindow => ("model_context_window_exceeded", None),
         Finish::ToolCalls => ("tool_use", None),
         Finish::ContentFilter | Finish::Refusal => ("refusal", None),
         Finish::Pause => ("pause_turn", None),
@@ -48,6 +50,7 @@ mod tests {
             Finish::StopSequence(None),
             Finish::StopSequence(Some("END".to_owned())),
             Finish::Length,
+            Finish::ContextWindow,
             Finish::ToolCalls,
             Finish::Refusal,
             Finish::Pause,
@@ -55,10 +58,6 @@ mod tests {
             let (reason, sequence) = write(&finish, Held::default());
             assert_eq!(read(Some(reason), sequence), finish);
         }
-        assert_eq!(
-            read(Some("model_context_window_exceeded"), None),
-            Finish::Length
-        );
         assert_eq!(read(Some("of_the_future"), None), Finish::Stop);
         assert_eq!(
             write(&Finish::ContentFilter, Held::default()),

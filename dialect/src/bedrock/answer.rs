@@ -303,7 +303,8 @@ impl Ending<'_> {
     /// `end_turn` then. Output that Bedrock could not parse is an error, for it is not there.
     pub(super) fn finish(&self) -> Result<Finish, ProviderError> {
         Ok(match self.reason {
-            "max_tokens" | "model_context_window_exceeded" => Finish::Length,
+            "max_tokens" => Finish::Length,
+            "model_context_window_exceeded" => Finish::ContextWindow,
             "guardrail_intervened" | "content_filtered" => Finish::ContentFilter,
             "refusal" => Finish::Refusal,
             "pause_turn" => Finish::Pause,

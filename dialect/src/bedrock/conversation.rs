@@ -4,15 +4,15 @@ use std::borrow::Cow;
 
 use super::cache::{CachePoints, inner_mark};
 use super::family::Model;
-use super::ids::{CallIds, DocumentNames};
+use super::ids::{DocumentNames, call_ids};
 use super::media;
 use super::wire::{Block, Message, ReasoningContent, Speaker, ToolResult, ToolUse};
+use crate::chat::ids::CallIds;
+use crate::chat::said::{CONTINUE, OPENING};
 use crate::chat::{CacheMark, Part, Role, Signature, Turn};
 use crate::loss::{Field, Losses};
 use serde_json::{Map, Value};
 
-/// What the user says where the conversation begins with the model, which Converse refuses.
-const OPENING: &str = ".";
 /// What a tool gave back that gave nothing: blank text is refused.
 const NO_OUTPUT: &str = "(no output)";
 
@@ -34,7 +34,9 @@ pub(super) struct Conversation<'a> {
 ///   demands.
 /// - Blank texts are left out: they are refused. A message with a document must have a text: it
 ///   gets the document's name.
-/// - A conversation that begins with the model gets an opening `.` by the user.
+/// - A conversation that begins with the model gets an opening by the user.
+/// - Where the model would have to go on with its last message and cannot, the user asks it to; that
+///   it then answers anew is noted ([`Field::Messages`]).
 pub(super) fn write<'a>(
     turns: &'a [Turn],
     model: Model,
@@ -46,7 +48,7 @@ pub(super) fn write<'a>(
         caches,
         losses,
         names: DocumentNames::default(),
-        ids: CallIds::default(),
+        ids: call_ids(),
         system: Vec::new(),
         done: Vec::new(),
         current: Draft::new(Speaker::User),
@@ -145,7 +147,8 @@ impl<'a> Writer<'a, '_> {
                 (document.map(Block::Document), cache.as_ref())
             }
             Part::Audio { data, format } => {
-                let block = media::audio(data, format);
+                let hears = self.model.takes_audio();
+                let block = media::audio(data, format).filter(|_| hears);
                 self.losses.note_if(block.is_none(), Field::Audio);
                 (block, None)
             }
@@ -297,11 +300,7 @@ impl<'a> Writer<'a, '_> {
             .first()
             .is_some_and(|first| first.role == Speaker::Assistant)
         {
-            self.losses.note(Field::Messages);
-            messages.push(Message {
-                role: Speaker::User,
-                content: vec![Block::Text(Cow::Borrowed(OPENING))],
-            });
+            messages.push(by_user(OPENING));
         }
         messages.extend(done.into_iter().map(|draft| {
             let mut content = draft.results;
@@ -312,11 +311,25 @@ impl<'a> Writer<'a, '_> {
                 content,
             }
         }));
+        let ends_with_model = messages
+            .last()
+            .is_some_and(|last| last.role == Speaker::Assistant);
+        if ends_with_model && !self.model.takes_prefill() {
+            self.losses.note(Field::Messages);
+            messages.push(by_user(CONTINUE));
+        }
         Conversation {
             system: self.system,
             messages,
             calls_without_reasoning,
         }
+    }
+}
+
+fn by_user(text: &'static str) -> Message<'static> {
+    Message {
+        role: Speaker::User,
+        content: vec![Block::Text(Cow::Borrowed(text))],
     }
 }
 

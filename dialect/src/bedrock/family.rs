@@ -30,6 +30,7 @@ pub(super) struct Claude {
     /// Major and minor; the highest when the id has none, as for previews.
     version: (u8, u8),
     haiku: bool,
+    opus: bool,
     /// Fable and Mythos.
     frontier: bool,
 }
@@ -122,6 +123,25 @@ impl Model {
         }
     }
 
+    /// Whether the last message may be the model's.
+    pub(super) fn takes_prefill(self) -> bool {
+        match self.family {
+            Family::Claude(claude) => claude.takes_prefill(),
+            Family::Nova { .. } | Family::Openai { .. } | Family::Other | Family::Opaque => true,
+        }
+    }
+
+    /// Whether it hears: no Claude does, nor did the first Nova models.
+    pub(super) fn takes_audio(self) -> bool {
+        match self.family {
+            Family::Claude(_) | Family::Nova { reasons: false } => false,
+            Family::Nova { reasons: true }
+            | Family::Openai { .. }
+            | Family::Other
+            | Family::Opaque => true,
+        }
+    }
+
     /// Whether it knows `toolResult.status` and the choice of one tool by name; the service model
     /// names Claude and Nova for both.
     pub(super) fn knows_tool_details(self) -> bool {
@@ -166,6 +186,7 @@ impl Claude {
         Self {
             version,
             haiku: name.contains("haiku"),
+            opus: name.contains("opus"),
             frontier: name.contains("fable") || name.contains("mythos"),
         }
     }
@@ -195,6 +216,24 @@ impl Claude {
     /// Takes `thinking: {type: adaptive}` and an effort.
     pub(super) fn adapts(self) -> bool {
         self.frontier || self.version >= (4, 6)
+    }
+
+    /// Most output tokens, thinking included, where an effort's budget could exceed them:
+    /// <https://platform.claude.com/docs/en/about-claude/models/overview>.
+    pub(super) fn most_tokens(self) -> Option<u64> {
+        let first = self.opus && matches!(self.version, (4, 0 | 1));
+        first.then_some(32_000)
+    }
+
+    /// Knows the effort `xhigh`: <https://platform.claude.com/docs/en/build-with-claude/effort>.
+    pub(super) fn knows_xhigh(self) -> bool {
+        self.frontier || self.version >= (4, 7)
+    }
+
+    /// Goes on with an answer whose beginning is the last turn:
+    /// <https://platform.claude.com/docs/en/api/errors#prefill-not-supported>.
+    pub(super) fn takes_prefill(self) -> bool {
+        !self.frontier && self.version < (4, 6)
     }
 
     /// Takes temperature, top-p and top-k other than their defaults.

@@ -32,8 +32,8 @@ pub(super) enum Form<'a> {
 /// - Any other schema of an object becomes the input of [`ANSWER_TOOL`], which the model has to call:
 ///   with it, no text is written. Where a call cannot be forced the tool is only offered, and the
 ///   form is a loss. Where the client forces a tool of its own the form is of no use.
-/// - "Any JSON object" is a loss: there is no schema to constrain by, and models that are forced to
-///   call a tool without one tend to answer `{}`.
+/// - "Any JSON object" is asked for in words, which is a loss: there is no schema to constrain by, and
+///   models that are forced to call a tool without one tend to answer `{}`.
 pub(super) fn form<'a>(request: &'a ChatRequest, model: Model, losses: &mut Losses) -> Form<'a> {
     let (name, description, schema, strict) = match &request.format {
         Format::Text => return Form::Free,

@@ -1,41 +1,15 @@
 //! Names of tool calls and documents, within what Converse allows and without repetition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use crate::chat::ids::{CallIds, Distinct, SUFFIX_BYTES};
 
 /// `ToolUseId`: 1 to 64 of letters, digits, `_`, `.`, `:` and `-`.
 const CALL_ID_LIMIT_BYTES: usize = 64;
 /// `DocumentBlockNameString`: 1 to 200 bytes.
 const NAME_LIMIT_BYTES: usize = 200;
-/// Room for what tells a name from an equal one.
-const SUFFIX_BYTES: usize = 12;
 
-/// Ids of tool calls as Converse takes them: what does not fit is replaced, the same id always in
-/// the same way; an id that comes again for another call gets a number, and results belong to the
-/// latest call of their id.
-#[derive(Debug, Default)]
-pub(super) struct CallIds {
-    /// By the client's id.
-    latest: BTreeMap<String, String>,
-    written: Distinct,
-}
-
-impl CallIds {
-    /// The id of a new call.
-    pub(super) fn call(&mut self, id: &str) -> String {
-        let fit = self
-            .written
-            .admit(fitting_id(id), '-', CALL_ID_LIMIT_BYTES - SUFFIX_BYTES);
-        self.latest.insert(id.to_owned(), fit.clone());
-        fit
-    }
-
-    /// The id of the call that a result is for.
-    pub(super) fn result(&self, id: &str) -> String {
-        self.latest
-            .get(id)
-            .cloned()
-            .unwrap_or_else(|| fitting_id(id))
-    }
+/// Ids of tool calls as Converse takes them.
+pub(super) fn call_ids() -> CallIds {
+    CallIds::new(CALL_ID_LIMIT_BYTES, fitting_id)
 }
 
 fn fitting_id(id: &str) -> String {
@@ -80,40 +54,13 @@ impl DocumentNames {
     }
 }
 
-/// Names without repetition.
-#[derive(Debug, Default)]
-struct Distinct {
-    taken: BTreeSet<String>,
-    /// The last number behind a stem: a search that goes on from there, so that many equal names
-    /// cost no more than as many different ones.
-    numbers: BTreeMap<String, usize>,
-}
-
-impl Distinct {
-    /// `name`, or, if it is taken, its first `stem_bytes` with a number behind them.
-    fn admit(&mut self, name: String, mark: char, stem_bytes: usize) -> String {
-        if self.taken.insert(name.clone()) {
-            return name;
-        }
-        let stem = name.get(..stem_bytes).unwrap_or(&name);
-        let number = self.numbers.entry(stem.to_owned()).or_insert(1);
-        loop {
-            *number = number.saturating_add(1);
-            let numbered = format!("{stem}{mark}{number}");
-            if self.taken.insert(numbered.clone()) {
-                return numbered;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn call_ids_fit_and_results_find_their_call() {
-        let mut ids = CallIds::default();
+        let mut ids = call_ids();
         assert_eq!(ids.call("call_0_0"), "call_0_0");
         assert_eq!(ids.result("call_0_0"), "call_0_0");
         assert_eq!(ids.call("call_0_0"), "call_0_0-2");

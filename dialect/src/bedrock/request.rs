@@ -1,12 +1,15 @@
 //! Writing a request.
 
+use std::borrow::Cow;
+
 use super::cache::CachePoints;
 use super::conversation;
 use super::family::Model;
 use super::form::{self, Form};
-use super::wire::{Body, OutputConfig};
+use super::wire::{Block, Body, OutputConfig};
 use super::{settings, thinking, tools};
-use crate::chat::{ChatRequest, TargetFacts, Written};
+use crate::chat::said::JSON_INSTRUCTION;
+use crate::chat::{ChatRequest, Format, TargetFacts, Written};
 use crate::loss::{Field, Losses};
 
 /// Writes the body of Converse and ConverseStream, which are the same; the model's id decides which
@@ -21,7 +24,11 @@ pub fn write_request(request: &ChatRequest, target: &TargetFacts<'_>) -> Written
     let mut caches = CachePoints::new(model);
     let mut form = form::form(request, model, &mut losses);
     let tools = tools::write(request, model, &mut form, &mut caches, &mut losses);
-    let conversation = conversation::write(&request.turns, model, &mut caches, &mut losses);
+    let mut conversation = conversation::write(&request.turns, model, &mut caches, &mut losses);
+    if request.format == Format::JsonObject {
+        let asked = Block::Text(Cow::Borrowed(JSON_INSTRUCTION));
+        conversation.system.push(asked);
+    }
     let circumstances = thinking::Circumstances {
         forced: tools.forced,
         calls_without_reasoning: conversation.calls_without_reasoning,

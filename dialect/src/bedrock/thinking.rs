@@ -133,12 +133,15 @@ impl Ask {
         if claude.adapts() && !(claude.takes_budget() && tokens.is_some()) {
             thinking.set_claude(self.adaptive());
             thinking.claude_thinks = true;
-            thinking.effort = self.amount.effort().map(claude_effort);
-            return tokens.is_none();
+            let effort = self.amount.effort();
+            let effort = effort.map(|effort| claude_effort(effort, claude));
+            thinking.effort = effort.map(|(word, _)| word);
+            return tokens.is_none() && effort.is_none_or(|(_, exact)| exact);
         }
         let default = self.amount.effort().unwrap_or(Effort::High).budget_tokens();
         let asked = tokens.unwrap_or(default);
-        let Some(budget) = self.budget(asked, tokens.is_some()) else {
+        let bound = self.max_tokens.or(claude.most_tokens());
+        let Some(budget) = self.budget(asked, tokens.is_some(), bound) else {
             return false;
         };
         thinking.set_claude(json!({"type": "enabled", "budget_tokens": budget}));
@@ -156,13 +159,13 @@ impl Ask {
         Value::Object(adaptive)
     }
 
-    /// The budget within `max_tokens`, of which it is a part: what the client said as far as it
+    /// The budget within a bound on output tokens, of which it is a part: what the client said as far as it
     /// fits, an effort's so that half is left to the answer. `None` when Claude would refuse.
-    fn budget(&self, asked: u64, exact: bool) -> Option<u64> {
+    fn budget(&self, asked: u64, exact: bool, bound: Option<u64>) -> Option<u64> {
         if self.circumstances.calls_without_reasoning {
             return None;
         }
-        let most = match self.max_tokens {
+        let most = match bound {
             Some(bound) if bound <= LEAST_BUDGET_TOKENS => return None,
             Some(bound) if exact => bound - 1,
             Some(bound) => bound / 2,
@@ -178,12 +181,15 @@ impl Thinking {
     }
 }
 
-fn claude_effort(effort: Effort) -> &'static str {
+/// The word for an effort, and whether it means the same.
+fn claude_effort(effort: Effort, claude: Claude) -> (&'static str, bool) {
     match effort {
-        Effort::None | Effort::Minimal | Effort::Low => "low",
-        Effort::Medium => "medium",
-        Effort::High => "high",
-        Effort::Max => "max",
+        Effort::None | Effort::Minimal | Effort::Low => ("low", true),
+        Effort::Medium => ("medium", true),
+        Effort::High => ("high", true),
+        Effort::XHigh if claude.knows_xhigh() => ("xhigh", true),
+        Effort::XHigh => ("high", false),
+        Effort::Max => ("max", true),
     }
 }
 
@@ -196,8 +202,8 @@ fn of_nova(amount: Amount, max_tokens: Option<u64>, thinking: &mut Thinking) -> 
         None | Some(Effort::None) => return true,
         Some(Effort::Minimal | Effort::Low) => ("low", true),
         Some(Effort::Medium) => ("medium", true),
-        Some(Effort::High | Effort::Max) if bounded => ("medium", false),
-        Some(Effort::High | Effort::Max) => ("high", true),
+        Some(Effort::High | Effort::XHigh | Effort::Max) if bounded => ("medium", false),
+        Some(Effort::High | Effort::XHigh | Effort::Max) => ("high", true),
     };
     let config = json!({"type": "enabled", "maxReasoningEffort": effort});
     thinking.fields.insert("reasoningConfig".to_owned(), config);
@@ -212,13 +218,13 @@ fn of_openai(amount: Amount, open_weight: bool, thinking: &mut Thinking) -> bool
     };
     let word = match effort {
         Effort::None | Effort::Minimal if open_weight => "low",
-        Effort::Max if open_weight => "high",
+        Effort::XHigh | Effort::Max if open_weight => "high",
         Effort::None => "none",
         Effort::Minimal => "minimal",
         Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High => "high",
-        Effort::Max => "xhigh",
+        Effort::XHigh | Effort::Max => "xhigh",
     };
     let field = "reasoning_effort".to_owned();
     thinking.fields.insert(field, word.into());

@@ -42,8 +42,10 @@ pub enum Finish {
     Stop,
     /// It wrote one of the stop texts, this one if it is known.
     StopSequence(Option<String>),
-    /// The bound on output tokens, or the context window, was reached.
+    /// The bound on output tokens was reached.
     Length,
+    /// The model's context window is full.
+    ContextWindow,
     /// It calls tools.
     ToolCalls,
     /// A content filter stepped in.

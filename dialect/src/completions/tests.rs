@@ -118,7 +118,7 @@ fn an_answer_is_written_in_full() {
     let written: Value = serde_json::from_slice(&write_answer(&answer, &context(false))).unwrap();
     assert_eq!(
         written,
-        json!({"id": "cmpl-msg_1", "object": "text_completion", "created": 5, "model": "claude",
+        json!({"id": "cmpl-1", "object": "text_completion", "created": 5, "model": "claude",
             "choices": [
                 {"text": "Hé!", "index": 0, "finish_reason": "stop", "logprobs": {
                     "tokens": ["Hé", "!"], "token_logprobs": [-0.5, -1.0],

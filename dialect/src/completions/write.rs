@@ -80,7 +80,7 @@ fn logprobs(choice: &Choice) -> Option<Logprobs> {
 
 fn word(finish: &Finish) -> &'static str {
     match finish {
-        Finish::Length => "length",
+        Finish::Length | Finish::ContextWindow => "length",
         Finish::ContentFilter | Finish::Refusal => "content_filter",
         Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls | Finish::Pause => "stop",
     }

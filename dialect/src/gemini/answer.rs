@@ -2,21 +2,28 @@
 
 use super::error::{blocked, find, own, unreadable};
 use super::finish::{broken, finish};
-use super::wire::{
-    Candidate, FunctionCall, Part, Response, Text, UsageMetadata, arguments, made_id,
-};
-use crate::chat::{self, ChatAnswer, Choice, Finish, Maker, Signature};
+use super::wire::{Candidate, FunctionCall, Part, Response, Text, UsageMetadata, arguments};
+use crate::chat::{self, ChatAnswer, Choice, Finish, MadeIds, Maker, Signature};
 use crate::provider_error::{ErrorClass, ProviderError};
 
-/// Reads the body of a successful answer.
+/// Reads the body of a successful answer, as [`read_answer_of`] does, of which nothing is known.
 ///
-/// A call without an id gets `call_<choice>_<n>`. A signature on a text becomes that of the
+/// # Errors
+/// As [`read_answer_of`].
+pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    read_answer_of("", body)
+}
+
+/// Reads the body of a successful answer; `id` is one that no other answer has, for where the
+/// provider gave none.
+///
+/// A call without an id gets one of [`MadeIds`]. A signature on a text becomes that of the
 /// reasoning before it, or of an empty one in its place. Parts that no other dialect has are
 /// [`chat::Part::Foreign`].
 ///
 /// # Errors
 /// When it holds an error, a blocked prompt, no candidate or a broken one, or is no answer at all.
-pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+pub fn read_answer_of(id: &str, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let response: Response<'_> = serde_json::from_slice(body)
         .map_err(|_unreadable| find(body, None).unwrap_or_else(unreadable))?;
     if response.error.is_some() {
@@ -33,11 +40,13 @@ pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     }
     let mut candidates: Vec<_> = response.candidates.into_iter().collect();
     candidates.sort_by_key(|candidate| candidate.index.unwrap_or_default());
+    let given: Option<String> = Text::said(response.response_id).map(Into::into);
+    let ids = MadeIds::of(given.as_deref().unwrap_or(id));
     let choices = (0u32..)
         .zip(candidates)
-        .map(|(choice, candidate)| read_choice(choice, candidate));
+        .map(|(choice, candidate)| read_choice(choice, ids, candidate));
     Ok(ChatAnswer {
-        id: Text::said(response.response_id).map(Into::into),
+        id: given,
         model: Text::said(response.model_version).map(Into::into),
         created: None,
         choices: choices.collect::<Result<_, _>>()?,
@@ -46,16 +55,36 @@ pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     })
 }
 
-fn read_choice(choice: u32, candidate: Candidate<'_>) -> Result<Choice, ProviderError> {
+/// Names a choice's next call.
+struct Calls {
+    ids: MadeIds,
+    choice: u32,
+    next: u32,
+}
+
+impl Calls {
+    fn id(&mut self, given: Option<Text<'_>>) -> String {
+        let call = self.next;
+        self.next = call.saturating_add(1);
+        Text::said(given).map_or_else(|| self.ids.id(self.choice, call), Into::into)
+    }
+}
+
+fn read_choice(
+    choice: u32,
+    ids: MadeIds,
+    candidate: Candidate<'_>,
+) -> Result<Choice, ProviderError> {
     if let Some(error) = broken(&candidate) {
         return Err(error);
     }
     let mut parts = Vec::new();
-    let mut calls = 0;
+    let next = 0;
+    let mut calls = Calls { ids, choice, next };
     for part in candidate.content.unwrap_or_default().parts {
-        read_part(part, (choice, &mut calls), &mut parts);
+        read_part(part, &mut calls, &mut parts);
     }
-    let has_calls = calls > 0;
+    let has_calls = calls.next > 0;
     let unsaid = if has_calls {
         Finish::ToolCalls
     } else {
@@ -68,13 +97,11 @@ fn read_choice(choice: u32, candidate: Candidate<'_>) -> Result<Choice, Provider
     })
 }
 
-fn read_part(part: Part<'_>, (choice, calls): (u32, &mut u32), out: &mut Vec<chat::Part>) {
+fn read_part(part: Part<'_>, calls: &mut Calls, out: &mut Vec<chat::Part>) {
     let signature = signature(part.thought_signature);
     if let Some(FunctionCall { id, name, args }) = part.function_call {
-        let id = Text::said(id).map_or_else(|| made_id(choice, *calls), Into::into);
-        *calls = calls.saturating_add(1);
         return out.push(chat::Part::ToolCall {
-            id,
+            id: calls.id(id),
             name: name.unwrap_or_default().0.into(),
             arguments: arguments(args).into(),
             cache: None,

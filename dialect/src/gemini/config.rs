@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use super::generation::{Generation, Size};
 use super::request::Model;
-use super::schema::cleaned;
+use super::schema::{cleaned, is_acted_on};
 use crate::chat::{ChatRequest, Effort, Format};
 use crate::loss::{Field, Losses};
 
@@ -144,6 +144,7 @@ fn format(
             ..
         } => {
             let mut schema = cleaned(schema);
+            losses.note_if(!is_acted_on(&schema), Field::ResponseFormat);
             if let (Some(text), Value::Object(members)) = (description, &mut schema) {
                 // Next to a reference nothing else may stand.
                 if !members.contains_key("$ref") {
@@ -158,17 +159,18 @@ fn format(
 }
 
 /// From Gemini 3 on by level, in 2.5 by budget, not at all before; a budget that the client set
-/// stays one, which the third generation takes as well.
+/// stays one, which the third generation takes as well. Thoughts count as output: a budget leaves
+/// half of the client's bound to the answer where it would take all of it, an effort's always.
 /// (<https://ai.google.dev/gemini-api/docs/thinking>)
 fn thinking(request: &ChatRequest, model: Model, losses: &mut Losses) -> Option<ThinkingConfig> {
     let asked = request.reasoning.as_ref()?;
-    let include_thoughts = asked.summary == Some(true);
+    // Who asks for thinking is shown it, unless it says otherwise: so do the other providers.
+    let off = asked.effort == Some(Effort::None) || asked.budget_tokens == Some(0);
     let mut config = ThinkingConfig {
-        include_thoughts,
+        include_thoughts: asked.summary != Some(false) && !off,
         ..ThinkingConfig::default()
     };
     let by_level = model.generation >= Generation::V3;
-    let off = asked.effort == Some(Effort::None) || asked.budget_tokens == Some(0);
     let effort = if off {
         Some(Effort::None)
     } else {
@@ -178,16 +180,24 @@ fn thinking(request: &ChatRequest, model: Model, losses: &mut Losses) -> Option<
         losses.note_if(!off, Field::Reasoning);
         return None;
     } else if let Some(effort) = effort.filter(|_| by_level) {
-        let (level, exact) = level(effort, model.size);
+        let (level, exact) = level(effort, model);
         losses.note_if(!exact, Field::Reasoning);
         config.thinking_level = Some(level);
     } else if let Some(tokens) = asked.budget_tokens {
-        let budget = budget(tokens, model);
+        let within = match request.max_tokens {
+            Some(most) if tokens >= most => most / 2,
+            Some(_) | None => tokens,
+        };
+        let budget = budget(within, model);
         losses.note_if(budget != tokens, Field::Reasoning);
         config.thinking_budget = i64::try_from(budget).ok();
     } else if let Some(effort) = asked.effort {
-        let budget = budget(effort.budget_tokens(), model);
-        losses.note_if(effort == Effort::None && budget > 0, Field::Reasoning);
+        let most = request.max_tokens.map_or(u64::MAX, |most| most / 2);
+        let budget = budget(effort.budget_tokens().min(most), model);
+        let forced = effort == Effort::None && budget > 0;
+        // The least that such a model thinks leaves no answer.
+        let all = request.max_tokens.is_some_and(|most| budget >= most);
+        losses.note_if(forced || all, Field::Reasoning);
         config.thinking_budget = i64::try_from(budget).ok();
     } else if asked.adaptive && !by_level {
         config.thinking_budget = Some(-1);
@@ -199,17 +209,20 @@ fn thinking(request: &ChatRequest, model: Model, losses: &mut Losses) -> Option<
 }
 
 /// The level for an effort, and whether it means the same: no model of these can be kept from
-/// thinking, the large ones do not go below `LOW`, and there is none above `HIGH` that all know.
-fn level(effort: Effort, size: Size) -> (&'static str, bool) {
-    let small = matches!(size, Size::Flash | Size::Lite);
+/// thinking, the large ones do not go below `LOW`, the first of them know nothing between `LOW` and
+/// `HIGH`, and there is none above `HIGH` that all know.
+fn level(effort: Effort, model: Model) -> (&'static str, bool) {
+    let small = matches!(model.size, Size::Flash | Size::Lite);
+    let first_pro = model.size == Size::Pro && model.generation == Generation::V3;
     match effort {
         Effort::None if small => ("MINIMAL", false),
         Effort::Minimal if small => ("MINIMAL", true),
         Effort::None | Effort::Minimal => ("LOW", false),
         Effort::Low => ("LOW", true),
+        Effort::Medium if first_pro => ("HIGH", false),
         Effort::Medium => ("MEDIUM", true),
         Effort::High => ("HIGH", true),
-        Effort::Max => ("HIGH", false),
+        Effort::XHigh | Effort::Max => ("HIGH", false),
     }
 }
 

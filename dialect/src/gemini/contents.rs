@@ -3,12 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use super::generation::Generation;
-use super::media::{audio_part, source_part};
+use super::media::{audio_part, source_part, titled};
 use super::request::{Args, Content, FunctionCall, FunctionResponse, Model, Outcome, Part, Said};
-use crate::chat::{self, ChatRequest, Maker, Role, Signature, Source, Turn};
+use crate::chat::{self, ChatRequest, MadeIds, Maker, Role, Signature, Source, Turn};
 use crate::loss::{Field, Losses};
 
 /// Google's word for a function call that no model of its own made.
@@ -42,6 +40,11 @@ pub(super) fn contents<'a>(
         let parts = std::mem::take(&mut system);
         contents.push(Content { role: USER, parts });
     }
+    // Whether Gemini goes on with what the model is to have begun is documented nowhere.
+    losses.note_if(
+        contents.last().is_some_and(|last| last.role == MODEL),
+        Field::Messages,
+    );
     if model.generation >= Generation::V3 {
         contents.iter_mut().for_each(pass_unsigned);
     }
@@ -162,7 +165,7 @@ impl<'a> Walk<'a, '_> {
             function_call: Some(FunctionCall {
                 id: given_id(id),
                 name,
-                args: object(arguments),
+                args: Args::of(arguments),
             }),
             thought_signature: google(part),
             ..Part::default()
@@ -214,19 +217,20 @@ impl<'a> Walk<'a, '_> {
 
     /// A result's texts, one a line, and its media.
     fn result_parts(&mut self, parts: &'a [chat::Part]) -> (String, Vec<Part<'a>>) {
-        let mut texts: Vec<&str> = Vec::new();
+        let mut texts: Vec<Cow<'_, str>> = Vec::new();
         let mut media = Vec::new();
         for part in parts {
             match part {
                 chat::Part::Text { text, cache } => {
                     self.losses.note_if(cache.is_some(), Field::CacheControl);
-                    texts.push(text);
+                    texts.push(Cow::Borrowed(text));
                 }
-                chat::Part::Refusal { text }
-                | chat::Part::File {
+                chat::Part::Refusal { text } => texts.push(Cow::Borrowed(text)),
+                chat::Part::File {
                     source: Source::Text(text),
+                    name,
                     ..
-                } => texts.push(text),
+                } => texts.push(titled(name.as_deref(), text)),
                 chat::Part::Image { .. } | chat::Part::File { .. } | chat::Part::Audio { .. } => {
                     media.extend(self.media(part));
                 }
@@ -253,6 +257,18 @@ impl<'a> Walk<'a, '_> {
                 self.losses.note_if(asked, Field::ImageDetail);
                 let written = source_part(source, "image/jpeg", generation);
                 (written, cache, Field::Images)
+            }
+            chat::Part::File {
+                source: Source::Text(text),
+                name,
+                cache,
+            } => {
+                let text = Some(titled(name.as_deref(), text));
+                let written = Part {
+                    text,
+                    ..Part::default()
+                };
+                (Some(written), cache, Field::Files)
             }
             chat::Part::File { source, cache, .. } => {
                 let written = source_part(source, "application/pdf", generation);
@@ -361,25 +377,9 @@ fn google(part: &chat::Part) -> Option<&str> {
         .map(|it| it.data.as_str())
 }
 
-/// An id that a provider or client gave, not [`super::wire::made_id`].
+/// An id that a provider or client gave.
 fn given_id(id: &str) -> Option<&str> {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let made = id
-        .strip_prefix("call_")
-        .and_then(|rest| rest.split_once('_'))
-        .is_some_and(|(choice, call)| number(choice) && number(call));
-    (!made && !id.is_empty()).then_some(id)
-}
-
-/// Arguments as the object that Gemini wants.
-fn object(arguments: &str) -> Args<'_> {
-    if arguments.trim().is_empty() {
-        return Args::None {};
-    }
-    match serde_json::from_str::<&RawValue>(arguments) {
-        Ok(raw) if raw.get().starts_with('{') => Args::Raw(raw),
-        Ok(_) | Err(_) => Args::Wrapped { arguments },
-    }
+    (!id.is_empty() && !MadeIds::is_made(id)).then_some(id)
 }
 
 /// A result that is a JSON object or list stays one.

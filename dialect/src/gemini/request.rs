@@ -109,6 +109,19 @@ pub(super) enum Args<'a> {
     Wrapped { arguments: &'a str },
 }
 
+impl<'a> Args<'a> {
+    /// Arguments as the object that Gemini wants.
+    pub(super) fn of(arguments: &'a str) -> Self {
+        if arguments.trim().is_empty() {
+            return Self::None {};
+        }
+        match serde_json::from_str::<&RawValue>(arguments) {
+            Ok(raw) if raw.get().starts_with('{') => Self::Raw(raw),
+            Ok(_) | Err(_) => Self::Wrapped { arguments },
+        }
+    }
+}
+
 /// What a tool gave back: an object.
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -87,6 +87,52 @@ fn member<'a>(name: &'a str, value: &Value, members: &Map<String, Value>) -> (&'
     }
 }
 
+/// Keywords that Gemini takes and does not act on, though they say what is valid.
+const IGNORED: [&str; 27] = [
+    "allOf",
+    "const",
+    "contains",
+    "contentEncoding",
+    "contentMediaType",
+    "dependencies",
+    "dependentRequired",
+    "dependentSchemas",
+    "else",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "if",
+    "maxContains",
+    "maxLength",
+    "maxProperties",
+    "minContains",
+    "minLength",
+    "minProperties",
+    "multipleOf",
+    "not",
+    "pattern",
+    "patternProperties",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+    "uniqueItems",
+];
+
+/// Whether Gemini acts on all that a [`cleaned`] schema demands.
+pub(super) fn is_acted_on(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().all(|(name, value)| match name.as_str() {
+            "properties" | "$defs" => value
+                .as_object()
+                .is_none_or(|schemas| schemas.values().all(is_acted_on)),
+            "enum" | "default" | "example" | "examples" | "required" => true,
+            name => !IGNORED.contains(&name) && is_acted_on(value),
+        }),
+        Value::Array(schemas) => schemas.iter().all(is_acted_on),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
+}
+
 fn each(schemas: &Map<String, Value>) -> Value {
     let cleaned = schemas.iter().map(|(k, v)| (k.clone(), cleaned(v)));
     Value::Object(cleaned.collect())

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 use super::answer::signature;
 use super::error::{blocked, find, own, unreadable};
 use super::finish::{broken, finish};
-use super::wire::{
-    Candidate, FunctionCall, Part, Response, Text, UsageMetadata, arguments, made_id,
-};
-use crate::chat::{Event, Finish};
+use super::wire::{Candidate, FunctionCall, Part, Response, Text, UsageMetadata, arguments};
+use crate::chat::{Event, Finish, MadeIds};
 use crate::provider_error::{BODY_LIMIT_BYTES, ErrorClass, ProviderError};
 use crate::sse::SseReader;
 use crate::usage::Usage;
@@ -37,6 +35,8 @@ pub struct StreamReader {
 
 #[derive(Debug, Default)]
 struct Progress {
+    /// For calls without an id.
+    ids: MadeIds,
     started: bool,
     over: bool,
     usage: Option<Usage>,
@@ -61,12 +61,22 @@ impl Default for StreamReader {
 }
 
 impl StreamReader {
-    /// A reader at the start of a stream.
+    /// A reader at the start of a stream of which nothing is known.
     #[must_use]
     pub fn new() -> Self {
+        Self::of_answer("")
+    }
+
+    /// A reader at the start of a stream; `id` is one that no other answer has, for where the
+    /// provider gives none.
+    #[must_use]
+    pub fn of_answer(id: &str) -> Self {
         Self {
             events: SseReader::new(EVENT_LIMIT_BYTES),
-            progress: Progress::default(),
+            progress: Progress {
+                ids: MadeIds::of(id),
+                ..Progress::default()
+            },
             body: Vec::new(),
             may_be_body: true,
         }
@@ -162,8 +172,12 @@ impl Progress {
             }
         } else if !self.started {
             self.started = true;
+            let id = Text::said(response.response_id);
+            if let Some(id) = &id {
+                self.ids = MadeIds::of(id);
+            }
             sink(Event::Start {
-                id: Text::said(response.response_id),
+                id,
                 model: Text::said(response.model_version),
                 created: None,
             });
@@ -185,9 +199,10 @@ impl Progress {
         candidate: Candidate<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<(), ProviderError> {
+        let ids = self.ids;
         let state = self.state(candidate.index.unwrap_or_default())?;
         for part in candidate.content.unwrap_or_default().parts {
-            state.part(part, sink);
+            state.part(part, ids, sink);
         }
         if let Some(logprobs) = candidate.logprobs_result.and_then(|it| it.openai()) {
             let choice = state.index;
@@ -253,7 +268,7 @@ impl Progress {
 }
 
 impl Candidacy {
-    fn part(&mut self, part: Part<'_>, sink: &mut Sink<'_>) {
+    fn part(&mut self, part: Part<'_>, ids: MadeIds, sink: &mut Sink<'_>) {
         let choice = self.index;
         let signature = signature(part.thought_signature);
         if let Some(FunctionCall { id, name, args }) = part.function_call {
@@ -262,7 +277,7 @@ impl Candidacy {
             sink(Event::ToolCall {
                 choice,
                 call,
-                id: Text::said(id).unwrap_or_else(|| Cow::Owned(made_id(choice, call))),
+                id: Text::said(id).unwrap_or_else(|| Cow::Owned(ids.id(choice, call))),
                 name: name.unwrap_or_default().0,
                 signature,
             });

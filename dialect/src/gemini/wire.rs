@@ -349,8 +349,3 @@ impl TokenLogprob {
         openai
     }
 }
-
-/// An id for the `call`th call of a choice, where Gemini gave none.
-pub(super) fn made_id(choice: u32, call: u32) -> String {
-    format!("call_{choice}_{call}")
-}

@@ -51,15 +51,34 @@ pub(super) fn oversized() -> ProviderError {
     )
 }
 
+/// OpenAI's and Azure's own codes for a prompt that is too long or against a policy.
+const OPENAIS_CODES: [&str; 5] = [
+    "context_length_exceeded",
+    "string_above_max_length",
+    "content_filter",
+    "content_policy_violation",
+    "invalid_prompt",
+];
+
 /// Writes a provider's error for a client of OpenAI's API, in a body or in a stream's `data`.
 #[must_use]
 pub fn error_body(error: &ProviderError) -> Vec<u8> {
     let (kind, code) = words(error.class);
+    // Some gateways repeat the status there, which is no code that a client knows.
+    let is_status = |code: &&str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
+    // Applications shorten a prompt, or show a policy, by OpenAI's own words, whoever serves.
+    let telling = matches!(
+        error.class,
+        ErrorClass::ContextLength | ErrorClass::ContentPolicy
+    );
+    let said = error.code.as_deref().filter(|code| !is_status(code));
+    let said = said.filter(|code| !telling || OPENAIS_CODES.contains(code));
+    let said_kind = error.kind.as_deref().filter(|_| !telling);
     body_of(&ErrorObject {
         message: &error.message,
-        kind: error.kind.as_deref().unwrap_or(kind),
+        kind: said_kind.unwrap_or(kind),
         param: error.param.as_deref(),
-        code: error.code.as_deref().or(code),
+        code: said.or(code),
     })
 }
 

@@ -8,7 +8,9 @@ use crate::provider_error::{ErrorClass, ProviderError};
 pub(super) fn read(word: &str, called_tools: bool) -> Result<Finish, ProviderError> {
     Ok(match word {
         // `model_length` is Mistral's; DashScope and others cut a text that repeats itself.
-        "length" | "max_tokens" | "model_length" | "repetition_truncation" => Finish::Length,
+        "length" | "max_tokens" | "model_length" | "repetition_truncation"
+        // Zhipu's, and Anthropic's where a gateway passes it.
+        | "model_context_window_exceeded" => Finish::Length,
         "tool_calls" | "function_call" | "tool_use" => Finish::ToolCalls,
         // `sensitive` is Zhipu's.
         "content_filter" | "content_filtered" | "sensitive" => Finish::ContentFilter,
@@ -45,7 +47,7 @@ pub(super) struct Said {
 /// OpenAI's word. A paused turn (Anthropic's) is `stop`: the client goes on by sending it back.
 pub(super) fn word(finish: &Finish, said: Said) -> &'static str {
     match finish {
-        Finish::Length => "length",
+        Finish::Length | Finish::ContextWindow => "length",
         Finish::ContentFilter => "content_filter",
         Finish::Refusal if !said.refusal => "content_filter",
         Finish::ToolCalls | Finish::Stop if said.calls && said.legacy => "function_call",

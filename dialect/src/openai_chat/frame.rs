@@ -29,7 +29,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// What the provider said, else what the context says; the id gets `prefix` unless it has it.
+    /// What the provider said, else what the context says; the id gets `prefix` unless it has it, in
+    /// the place of another dialect's.
     pub(crate) fn new(
         context: &AnswerContext,
         prefix: &str,
@@ -41,7 +42,7 @@ impl Head {
             id: if id.starts_with(prefix) {
                 id.to_owned()
             } else {
-                format!("{prefix}{id}")
+                format!("{prefix}{}", bare(id))
             },
             created: created.unwrap_or(context.created),
             model: model
@@ -62,6 +63,17 @@ impl Head {
         start.extend_from_slice(b",\"choices\":[");
         start
     }
+}
+
+/// What ids of answers begin with, in one dialect or another.
+const ID_PREFIXES: [&str; 5] = ["chatcmpl-", "cmpl-", "resp_", "msg_", "gen-"];
+
+/// An id without its dialect's prefix, for another's.
+pub(crate) fn bare(id: &str) -> &str {
+    let bare = ID_PREFIXES
+        .iter()
+        .find_map(|prefix| id.strip_prefix(prefix));
+    bare.filter(|bare| !bare.is_empty()).unwrap_or(id)
 }
 
 /// Appends the last chunk: no choices, and the usage.
@@ -136,6 +148,25 @@ impl From<&Usage> for UsageOut {
                 reasoning_tokens: usage.reasoning_tokens,
                 audio_tokens: usage.output_audio_tokens,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bare;
+
+    #[test]
+    fn an_id_loses_its_dialect() {
+        for (id, without) in [
+            ("msg_01A", "01A"),
+            ("chatcmpl-x", "x"),
+            ("cmpl-x", "x"),
+            ("resp_x", "x"),
+            ("resp_", "resp_"),
+            ("0af", "0af"),
+        ] {
+            assert_eq!(bare(id), without);
         }
     }
 }

@@ -55,6 +55,8 @@ fn parts(said: Said<'_>, choice: usize) -> Vec<Part> {
     let thinking = Some(said.content.thinking).filter(|text| !text.is_empty());
     let mut parts = reasoning::parts(flat.or(thinking).into(), &said.reasoning_details.0);
     parts.extend(said.content.text.owned().map(Part::text));
+    let spoken = said.audio.0.and_then(|sound| sound.transcript.owned());
+    parts.extend(spoken.map(Part::text));
     parts.extend(said.refusal.owned().map(|text| Part::Refusal { text }));
     parts.extend(calls(said.tool_calls.0, choice));
     if let Some(function) = said.function_call.0 {

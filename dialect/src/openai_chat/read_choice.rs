@@ -126,6 +126,10 @@ impl State {
         if let Some(text) = said.content.text.get() {
             sink(Event::Text { choice, text });
         }
+        let spoken = said.audio.0.and_then(|sound| sound.transcript.get());
+        if let Some(text) = spoken {
+            sink(Event::Text { choice, text });
+        }
         if let Some(text) = said.refusal.get() {
             sink(Event::Refusal { choice, text });
         }

@@ -8,6 +8,20 @@ use super::object::{Object, Place};
 use super::read_part::cache_mark;
 use crate::chat::{BadRequest, ChatRequest, Format, Tool, ToolChoice};
 
+/// What a request holds, as [`crate::markers::MarkerScan`] finds it, that speaks of functions in
+/// OpenAI's deprecated words: a vendor without them ([`crate::vendor::Vendor::takes_functions`]) is
+/// not passed it but has it read and written, which makes tools of them everywhere.
+///
+/// SDKs send `"function_call": null` back, which says nothing and is not looked for.
+pub static LEGACY_FUNCTIONS: [&[u8]; 6] = [
+    b"\"functions\":[",
+    b"\"functions\": [",
+    b"\"function_call\":{",
+    b"\"function_call\": {",
+    b"\"role\":\"function\"",
+    b"\"role\": \"function\"",
+];
+
 /// Reads `tools` and `tool_choice`, or the deprecated `functions` and `function_call`. A tool that
 /// is no function is `tools.TYPE` among the unknown.
 pub(super) fn tools(

@@ -16,6 +16,19 @@ use crate::chat::{Maker, Part, Signature};
 const TEXT: &str = "reasoning.text";
 const ENCRYPTED: &str = "reasoning.encrypted";
 
+/// What a request holds, as [`crate::markers::MarkerScan`] finds it, whose conversation has members
+/// that Ark or a compatible vendor put into its answers and that OpenAI's own servers do not know:
+/// such a request is not passed to them as it is but edited
+/// ([`crate::vendor::foreign_history`]) or read and written.
+///
+/// Compatible vendors and gateways know them: there the bytes pass. Text of the same look, its quotes
+/// escaped, is no such member.
+pub static FOREIGN_HISTORY: [&[u8]; 3] = [
+    b"\"reasoning_content\"",
+    b"\"reasoning_details\"",
+    b"\"extra_content\"",
+];
+
 /// Whose signature a detail of this `format` holds; `None` when nobody takes it.
 fn maker(format: &str) -> Option<Maker> {
     Some(match format {

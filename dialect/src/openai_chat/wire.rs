@@ -93,9 +93,19 @@ pub(super) struct Said<'a> {
     #[serde(borrow)]
     pub(super) refusal: Text<'a>,
     #[serde(borrow)]
+    pub(super) audio: Maybe<Box<Sound<'a>>>,
+    #[serde(borrow)]
     pub(super) tool_calls: Many<Call<'a>>,
     #[serde(borrow)]
     pub(super) function_call: Maybe<Box<Function<'a>>>,
+}
+
+/// What the model spoke: only its words have a place elsewhere.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Sound<'a> {
+    #[serde(borrow)]
+    pub(super) transcript: Text<'a>,
 }
 
 /// An element of `reasoning_details`, as OpenRouter documents it, and `span`, which is ours.

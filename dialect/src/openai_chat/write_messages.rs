@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::write_request::ReasoningBack;
 use crate::chat::{Part, Role, Source, Turn};
 use crate::loss::{Field, Losses};
 
@@ -18,6 +19,8 @@ pub(super) struct Message<'a> {
     content: Option<Content<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<CallOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,9 +103,14 @@ struct CalledOut<'a> {
 }
 
 /// Writes the conversation.
-pub(super) fn messages<'a>(turns: &'a [Turn], losses: &mut Losses) -> Vec<Message<'a>> {
+pub(super) fn messages<'a>(
+    turns: &'a [Turn],
+    reasoning: ReasoningBack,
+    losses: &mut Losses,
+) -> Vec<Message<'a>> {
     let mut writer = Writer {
         messages: Vec::with_capacity(turns.len()),
+        reasoning,
         losses,
     };
     for turn in turns {
@@ -118,6 +126,7 @@ pub(super) fn messages<'a>(turns: &'a [Turn], losses: &mut Losses) -> Vec<Messag
 
 struct Writer<'a, 'l> {
     messages: Vec<Message<'a>>,
+    reasoning: ReasoningBack,
     losses: &'l mut Losses,
 }
 
@@ -128,6 +137,7 @@ impl<'a> Writer<'a, '_> {
             name: turn.name.as_deref(),
             content: Some(content(parts)),
             refusal: None,
+            reasoning_content: None,
             tool_calls: Vec::new(),
             tool_call_id: None,
         });
@@ -206,6 +216,7 @@ impl<'a> Writer<'a, '_> {
             name: None,
             content: Some(content(texts)),
             refusal: None,
+            reasoning_content: None,
             tool_calls: Vec::new(),
             tool_call_id: Some(id),
         });
@@ -214,6 +225,7 @@ impl<'a> Writer<'a, '_> {
     /// Text before and after calls becomes one content before them: the dialect has no other place.
     fn assistant(&mut self, turn: &'a Turn) {
         let (mut parts, mut calls, mut refusal) = (Vec::new(), Vec::new(), None);
+        let mut thought = None;
         for part in &turn.parts {
             match part {
                 Part::Text { .. } => parts.extend(self.part(part)),
@@ -230,6 +242,12 @@ impl<'a> Writer<'a, '_> {
                     self.losses.note_if(signed, Field::ReasoningHistory);
                     calls.push(call(id, name, arguments));
                 }
+                // The text is what such a vendor wants: it has no use for another's proof of it.
+                Part::Reasoning { text, .. }
+                    if self.reasoning != ReasoningBack::LeftOut && !text.is_empty() =>
+                {
+                    thought.get_or_insert_with(String::new).push_str(text);
+                }
                 Part::Image { .. }
                 | Part::File { .. }
                 | Part::Audio { .. }
@@ -239,12 +257,16 @@ impl<'a> Writer<'a, '_> {
                 | Part::Foreign { .. } => self.lost(part),
             }
         }
+        if self.reasoning == ReasoningBack::Demanded && !calls.is_empty() {
+            thought.get_or_insert_default();
+        }
         let silent = parts.is_empty() && (!calls.is_empty() || refusal.is_some());
         self.messages.push(Message {
             role: "assistant",
             name: turn.name.as_deref(),
             content: (!silent).then(|| content(parts)),
             refusal,
+            reasoning_content: thought,
             tool_calls: calls,
             tool_call_id: None,
         });

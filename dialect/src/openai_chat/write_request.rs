@@ -1,16 +1,28 @@
 //! A request in OpenAI's own words, for a client that asked in another dialect.
 
 use serde::{Serialize, Serializer};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
+use super::family::Family;
+use super::strict;
 use super::write_messages::{Message, messages};
-use crate::chat::{ChatRequest, Effort, Format, Reasoning, TargetFacts, Tool, ToolChoice, Written};
+use super::write_sampling::{Sampling, sampling};
+use crate::chat::{ChatRequest, Effort, Format, TargetFacts, Tool, ToolChoice, Written};
 use crate::loss::{Field, Losses};
 
-/// Most texts that OpenAI takes as `stop`.
-const STOP_LIMIT: usize = 4;
 /// Longest `user` that OpenAI takes.
 const USER_LIMIT_CHARS: usize = 64;
+
+/// Whether what the model thought in earlier turns is sent back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReasoningBack {
+    /// No: there is no place for it.
+    LeftOut,
+    /// As `reasoning_content`.
+    Taken,
+    /// As `reasoning_content`, which every message that calls tools must have, if empty.
+    Demanded,
+}
 
 /// Writes a request for `/v1/chat/completions` (OpenAI's `CreateChatCompletionRequest`).
 ///
@@ -19,30 +31,38 @@ const USER_LIMIT_CHARS: usize = 64;
 /// images in a tool's result go into a user message right after it, because a `tool` message holds
 /// text only. `metadata` is a loss, since OpenAI takes it only with `store`; so are cache marks, for
 /// which OpenAI's models but the latest have no place.
+///
+/// Of a model that OpenAI names, only what it takes is written: its words for efforts, and sampling
+/// only while it does not reason. From gpt-5.4 on this endpoint refuses functions beside reasoning
+/// (<https://github.com/openai/openai-openapi/issues/541>): the functions stay, `reasoning_effort`
+/// is `none`. A schema that is stricter than OpenAI's strictness allows is not strict.
 #[must_use]
 pub fn write_request(request: &ChatRequest, target: &TargetFacts<'_>) -> Written {
+    write_request_with(request, target, ReasoningBack::LeftOut)
+}
+
+/// The same for a vendor that has a place for what the model thought.
+pub(crate) fn write_request_with(
+    request: &ChatRequest,
+    target: &TargetFacts<'_>,
+    reasoning: ReasoningBack,
+) -> Written {
     let mut losses = Losses::default();
-    let messages = messages(&request.turns, &mut losses);
+    let messages = messages(&request.turns, reasoning, &mut losses);
     let has_tools = !request.tools.is_empty();
+    let family = Family::of(target.model);
+    let effort = family.effort(request, &mut losses);
     let body = Body {
         model: target.model,
         messages,
-        tools: request.tools.iter().map(tool).collect(),
+        tools: tools(&request.tools, &mut losses),
         tool_choice: choice(request, &mut losses),
         parallel_tool_calls: request.parallel_tool_calls.filter(|_| has_tools),
-        response_format: format(&request.format),
+        response_format: format(&request.format, &mut losses),
         max_completion_tokens: request.max_tokens,
-        temperature: request.temperature.as_ref(),
-        top_p: request.top_p.as_ref(),
-        stop: request.stop.get(..STOP_LIMIT).unwrap_or(&request.stop),
-        seed: request.seed.as_ref(),
-        frequency_penalty: request.frequency_penalty.as_ref(),
-        presence_penalty: request.presence_penalty.as_ref(),
-        logit_bias: request.logit_bias.as_ref(),
-        logprobs: request.logprobs,
-        top_logprobs: request.top_logprobs.filter(|_| request.logprobs),
+        sampling: sampling(request, family.sampling(effort), &mut losses),
         n: request.n,
-        reasoning_effort: request.reasoning.as_ref().and_then(effort),
+        reasoning_effort: effort.map(word),
         verbosity: request.verbosity.as_deref(),
         stream: request.stream,
         stream_options: request.stream.then_some(StreamOptions {
@@ -68,7 +88,6 @@ fn note_losses(request: &ChatRequest, losses: &mut Losses) {
     let marked = request.tools.iter().any(|tool| tool.cache.is_some());
     losses.note_if(marked, Field::CacheControl);
     losses.note_if(request.top_k.is_some(), Field::TopK);
-    losses.note_if(request.stop.len() > STOP_LIMIT, Field::Stop);
     losses.note_if(request.metadata.is_some(), Field::Metadata);
     let user = request.user.as_deref();
     losses.note_if(user.is_some_and(|user| !fits(user)), Field::User);
@@ -93,24 +112,8 @@ struct Body<'a> {
     response_format: Option<FormatOut<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<&'a Number>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    stop: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frequency_penalty: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presence_penalty: Option<&'a Number>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logit_bias: Option<&'a Map<String, Value>>,
-    #[serde(skip_serializing_if = "is_false")]
-    logprobs: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_logprobs: Option<u64>,
+    #[serde(flatten)]
+    sampling: Sampling<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +136,7 @@ struct Body<'a> {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes by reference"
 )]
-fn is_false(flag: &bool) -> bool {
+pub(super) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
@@ -159,15 +162,32 @@ struct FunctionOut<'a> {
     strict: Option<bool>,
 }
 
-fn tool(tool: &Tool) -> ToolOut<'_> {
+fn tools<'a>(tools: &'a [Tool], losses: &mut Losses) -> Vec<ToolOut<'a>> {
+    tools.iter().map(|tool| function(tool, losses)).collect()
+}
+
+fn function<'a>(tool: &'a Tool, losses: &mut Losses) -> ToolOut<'a> {
+    let parameters = tool.parameters.as_ref();
     ToolOut::Function {
         function: FunctionOut {
             name: &tool.name,
             description: tool.description.as_deref(),
-            parameters: tool.parameters.as_ref(),
-            strict: tool.strict,
+            parameters,
+            strict: strictness(tool.strict, parameters, Field::StrictTools, losses),
         },
     }
+}
+
+/// Strictness that the schema allows.
+fn strictness(
+    asked: Option<bool>,
+    schema: Option<&Value>,
+    field: Field,
+    losses: &mut Losses,
+) -> Option<bool> {
+    let loose = asked == Some(true) && schema.is_some_and(|schema| !strict::conforms(schema));
+    losses.note_if(loose, field);
+    asked.map(|strict| strict && !loose)
 }
 
 fn named(name: &str) -> ToolOut<'_> {
@@ -253,7 +273,7 @@ struct SchemaOut<'a> {
     strict: Option<bool>,
 }
 
-fn format(format: &Format) -> Option<FormatOut<'_>> {
+fn format<'a>(format: &'a Format, losses: &mut Losses) -> Option<FormatOut<'a>> {
     match format {
         Format::Text => None,
         Format::JsonObject => Some(FormatOut::JsonObject),
@@ -268,23 +288,21 @@ fn format(format: &Format) -> Option<FormatOut<'_>> {
                 name: if name.is_empty() { "answer" } else { name },
                 description: description.as_deref(),
                 schema,
-                strict: *strict,
+                strict: strictness(*strict, Some(schema), Field::ResponseFormat, losses),
             },
         }),
     }
 }
 
-/// What the model chooses itself is said by saying nothing.
-fn effort(reasoning: &Reasoning) -> Option<&'static str> {
-    let budget = reasoning.budget_tokens.map(Effort::of_budget);
-    Some(match reasoning.effort.or(budget)? {
+fn word(effort: Effort) -> &'static str {
+    match effort {
         Effort::None => "none",
         Effort::Minimal => "minimal",
         Effort::Low => "low",
         Effort::Medium => "medium",
         Effort::High => "high",
-        Effort::Max => "xhigh",
-    })
+        Effort::XHigh | Effort::Max => "xhigh",
+    }
 }
 
 fn tier<'a>(request: &'a ChatRequest, losses: &mut Losses) -> Option<&'a str> {

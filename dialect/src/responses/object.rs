@@ -54,7 +54,7 @@ impl Status<'_> {
             Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls | Finish::Pause => {
                 Self::Completed
             }
-            Finish::Length => Self::Incomplete("max_output_tokens"),
+            Finish::Length | Finish::ContextWindow => Self::Incomplete("max_output_tokens"),
             Finish::Refusal if refused => Self::Completed,
             Finish::ContentFilter | Finish::Refusal => Self::Incomplete("content_filter"),
         }
@@ -214,7 +214,7 @@ impl ReasoningMember {
                 Effort::Low => "low",
                 Effort::Medium => "medium",
                 Effort::High => "high",
-                Effort::Max => "xhigh",
+                Effort::XHigh | Effort::Max => "xhigh",
             }),
             summary: wants_summary(request).then_some("auto"),
         }

@@ -38,7 +38,7 @@ pub fn answer(
             usage: None,
         }),
         Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
-            let answer = read(wire, target_model, body)?;
+            let answer = read((wire, target_model), body, &context.id)?;
             Ok(Answered {
                 body: write(client, &answer, context),
                 usage: answer.usage,
@@ -47,11 +47,16 @@ pub fn answer(
     }
 }
 
-fn read(wire: Wire, target_model: &str, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+/// `id` is one that no other answer has.
+fn read(
+    (wire, target_model): (Wire, &str),
+    body: &[u8],
+    id: &str,
+) -> Result<ChatAnswer, ProviderError> {
     match wire {
         Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_answer(body),
         Wire::Anthropic => anthropic::read_answer(body),
-        Wire::Gemini(_) => gemini::read_answer(body),
+        Wire::Gemini(_) => gemini::read_answer_of(id, body),
         Wire::Bedrock => bedrock::read_answer_of(target_model, body),
     }
 }

@@ -50,7 +50,9 @@ impl Translation {
         let reader = match wire {
             Wire::Openai(_) | Wire::Azure { .. } => Reader::Openai(Box::default()),
             Wire::Anthropic => Reader::Anthropic(Box::default()),
-            Wire::Gemini(_) => Reader::Gemini(Box::default()),
+            Wire::Gemini(_) => {
+                Reader::Gemini(Box::new(gemini::StreamReader::of_answer(&context.id)))
+            }
             Wire::Bedrock => {
                 Reader::Bedrock(Box::new(bedrock::StreamReader::of_model(target_model)))
             }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::member::{Found, field, is_default, number};
 use super::table::{MaxTokens, Quirks, UsageReport};
-use super::{VendorEdits, messages, remove, table, value};
+use super::{VendorEdits, messages, remove, schema, value};
 use crate::json_scan::{Kind, ScanError};
 use crate::loss::{Field, Losses};
 use crate::rewrite::Splice;
@@ -15,15 +15,12 @@ pub(super) struct Edit<'a> {
     pub(super) found: Found<'a>,
     pub(super) quirks: &'static Quirks,
     pub(super) losses: Losses,
-    splices: Vec<Splice>,
+    pub(super) splices: Vec<Splice>,
     /// Members to take out, from key to value.
     removed: Vec<Range<usize>>,
 }
 
 pub(super) fn edits(body: &[u8], quirks: &'static Quirks) -> Result<VendorEdits, ScanError> {
-    if quirks.name == table::OPENAI.name {
-        return Ok(VendorEdits::default());
-    }
     let mut edit = Edit {
         found: Found::scan(body)?,
         quirks,
@@ -36,6 +33,7 @@ pub(super) fn edits(body: &[u8], quirks: &'static Quirks) -> Result<VendorEdits,
     edit.renamed();
     edit.bounds();
     value::edit(&mut edit);
+    schema::edit(&mut edit);
     edit.messages()?;
     edit.removals();
     Ok(VendorEdits {
@@ -154,12 +152,12 @@ impl Edit<'_> {
             return Ok(());
         }
         let found = messages::find(self.found.body, &member.span, self.quirks)?;
-        for at in found.developers {
-            let text = "\"system\"".into();
-            self.splices.push(Splice { at, text });
-        }
-        self.removed.extend(found.refused);
-        self.losses.note_if(found.said, Field::ReasoningHistory);
+        self.splices.extend(found.splices);
+        self.removed.extend(found.removed);
+        found
+            .losses
+            .into_iter()
+            .for_each(|field| self.losses.note(field));
         Ok(())
     }
 

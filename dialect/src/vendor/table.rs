@@ -1,118 +1,10 @@
 //! The table: one row per vendor.
 
-use super::table::ReasoningControl as Control;
-
-/// How a vendor's chat API differs from OpenAI's.
-#[derive(Clone, Copy, Debug)]
-pub struct Quirks {
-    /// Its name in the configuration.
-    pub name: &'static str,
-    /// Where it is, when the operator has not said; `None` for servers that one runs oneself.
-    pub base_url: Option<&'static str>,
-    /// The chat endpoint, after the base URL.
-    pub chat_path: &'static str,
-    /// Whether there is `/completions` below the base URL.
-    pub completions: bool,
-    /// Whether there is `/embeddings`, in OpenAI's form.
-    pub embeddings: bool,
-    /// Whether there is `/responses`.
-    pub responses: bool,
-    /// Which bound on output tokens it takes.
-    pub max_tokens: MaxTokens,
-    /// Members that it calls otherwise: OpenAI's name, its own.
-    pub renamed: &'static [(&'static str, &'static str)],
-    /// Members that it refuses, or ignores though they matter.
-    pub unsupported: &'static [&'static str],
-    /// Members of messages that it refuses.
-    pub unsupported_in_messages: &'static [&'static str],
-    /// Members to add where the client does not say them: name, value.
-    pub added: &'static [(&'static str, &'static str)],
-    /// The forms of `tool_choice` that it takes.
-    pub tool_choice: ToolChoices,
-    /// Whether it knows the role `developer`; else such messages become `system`.
-    pub developer_role: bool,
-    /// How it is told how much to think.
-    pub reasoning: ReasoningControl,
-    /// Whether it takes `response_format: json_schema`; else that becomes `json_object`.
-    pub json_schema: bool,
-    /// When it reports usage in streams.
-    pub usage: UsageReport,
-    /// Least and greatest `temperature`.
-    pub temperature: (f64, f64),
-    /// Most texts in `stop`.
-    pub max_stop: Option<usize>,
-    /// Most answers to ask for (`n`).
-    pub max_n: Option<u64>,
-    /// Where it puts what the model thought.
-    pub reasoning_text: ReasoningText,
-}
-
-/// Which bound on output tokens is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxTokens {
-    /// `max_tokens` and `max_completion_tokens`, as the client says.
-    Both,
-    /// Either, but not both at once.
-    Either,
-    /// `max_tokens` only.
-    Old,
-}
-
-/// The forms of `tool_choice` that are taken besides `auto`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ToolChoices {
-    /// `none`.
-    pub none: bool,
-    /// The word for "at least one".
-    pub required: Option<&'static str>,
-    /// One tool by its name.
-    pub named: bool,
-    /// OpenAI's `allowed_tools`.
-    pub allowed: bool,
-}
-
-/// How a vendor is told how much to think, in the place of `reasoning_effort`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReasoningControl {
-    /// `reasoning_effort`, with OpenAI's words.
-    Effort,
-    /// `reasoning_effort` with these words only, from little to much; others become the nearest.
-    EffortOf(&'static [&'static str]),
-    /// `thinking: {type: disabled}` for none, else `reasoning_effort`.
-    ThinkingOrEffort,
-    /// `thinking: {type: enabled | disabled}`: no amounts.
-    Thinking,
-    /// `enable_thinking`, and `thinking_budget` in tokens.
-    EnableThinking,
-    /// `chat_template_kwargs`: `enable_thinking: false` for none, else `reasoning_effort`.
-    TemplateKwargs,
-    /// It thinks as much as it likes.
-    None,
-}
-
-/// When usage is reported in streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsageReport {
-    /// On request, by `stream_options.include_usage`.
-    OnRequest,
-    /// Always; `stream_options` are refused.
-    Always,
-}
-
-/// Where a vendor puts what the model thought, in messages and in deltas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReasoningText {
-    /// Nowhere.
-    None,
-    /// `reasoning_content`, a string.
-    ReasoningContent,
-    /// `reasoning`, a string.
-    Reasoning,
-    /// `reasoning_details`, an array of `{type, text}`.
-    ReasoningDetails,
-    /// Parts of type `thinking` in `content`.
-    ContentParts,
-}
+use super::quirks::ReasoningControl as Control;
+pub use super::quirks::{
+    CallIds, MaxTokens, Quirks, ReasoningControl, ReasoningText, ToolChoices, UsageReport,
+};
+use crate::openai_chat::ReasoningBack;
 
 /// Everything as OpenAI has it: the base of every row, and the row of OpenAI and of any server that
 /// has no quirks. <https://platform.openai.com/docs/api-reference/chat/create>
@@ -127,6 +19,10 @@ pub const OPENAI: Quirks = Quirks {
     renamed: &[],
     unsupported: &[],
     unsupported_in_messages: &[],
+    unsupported_in_calls: &[],
+    unsupported_in_parts: &[],
+    call_ids: CallIds::Any,
+    user_after_tool: true,
     added: &[],
     tool_choice: ToolChoices {
         none: true,
@@ -142,6 +38,14 @@ pub const OPENAI: Quirks = Quirks {
     max_stop: None,
     max_n: None,
     reasoning_text: ReasoningText::None,
+    reasoning_back: ReasoningBack::LeftOut,
+};
+
+/// OpenAI's own servers, without what Ark and compatible vendors put into a conversation.
+pub(super) static OPENAI_ITSELF: Quirks = Quirks {
+    unsupported_in_messages: &["reasoning_content", "reasoning_details"],
+    unsupported_in_calls: &["extra_content"],
+    ..OPENAI
 };
 
 /// What all others have in common: `allowed_tools` is OpenAI's own, and so is `/responses`, which some
@@ -169,7 +73,9 @@ pub static TABLE: &[Quirks] = &[
     // https://api-docs.deepseek.com/api/create-chat-completion: no n, seed, logit_bias, user…; stop up
     // to 16. https://api-docs.deepseek.com/guides/thinking_mode: the switch, the efforts (others are
     // mapped by the server). `developer` and `json_schema` are refused with a 422 that lists what is
-    // taken. /completions is in beta below another base URL. Errors: OpenAI's form; 402 "Insufficient
+    // taken; json_object needs the word in a prompt (…/guides/json_mode). What was thought before a
+    // tool call must come back, else 400; an empty text will do where another model thought.
+    // /completions is in beta below another base URL. Errors: OpenAI's form; 402 "Insufficient
     // Balance", https://api-docs.deepseek.com/quick_start/error_codes.
     Quirks {
         name: "deepseek",
@@ -182,6 +88,7 @@ pub static TABLE: &[Quirks] = &[
         json_schema: false,
         max_stop: Some(16),
         max_n: Some(1),
+        reasoning_back: ReasoningBack::Demanded,
         ..COMPATIBLE
     },
     // https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-openai-chat-completions and
@@ -202,7 +109,8 @@ pub static TABLE: &[Quirks] = &[
     // https://docs.z.ai/api-reference/llm/chat-completion (the same API as open.bigmodel.cn): tool_choice
     // `auto` only, one stop text, temperature in [0, 1], json_object only, no penalties, no logprobs,
     // user_id (6 characters at least) in the place of user. reasoning_effort counts from GLM-5.2 on
-    // (zai-sdk 0.2). `developer` is refused with code 1214. Unverified: /responses. Errors:
+    // (zai-sdk 0.2). What was thought is to be sent back with tool results:
+    // https://docs.z.ai/guides/capabilities/thinking-mode. `developer` is refused with code 1214. Unverified: /responses. Errors:
     // {error: {code: "1261", message}}, https://docs.z.ai/api-reference/api-code.
     Quirks {
         name: "glm",
@@ -216,12 +124,14 @@ pub static TABLE: &[Quirks] = &[
         temperature: (0.0, 1.0),
         max_stop: Some(1),
         max_n: Some(1),
+        reasoning_back: ReasoningBack::Taken,
         ..COMPATIBLE
     },
     // https://platform.kimi.ai/docs/guide/migrating-from-openai-to-kimi: temperature in [0, 1],
     // tool_choice none and auto, chat is the only endpoint, usage of a stream also in choices[0];
     // https://platform.kimi.ai/docs/api/chat: stop up to 5, n up to 5, the thinking switch, roles
-    // system, user, assistant. Unverified: json_schema. Errors: OpenAI's form, type
+    // system, user, assistant. Models that think refuse a message that calls tools without
+    // reasoning_content: …/docs/guide/use-kimi-k2-thinking-model. Unverified: json_schema. Errors: OpenAI's form, type
     // exceeded_current_quota_error and engine_overloaded_error.
     Quirks {
         name: "kimi",
@@ -237,6 +147,7 @@ pub static TABLE: &[Quirks] = &[
         temperature: (0.0, 1.0),
         max_stop: Some(5),
         max_n: Some(5),
+        reasoning_back: ReasoningBack::Demanded,
         ..COMPATIBLE
     },
     // https://www.volcengine.com/docs/82379/1494384: thinking, reasoning_effort (minimal to high),
@@ -271,7 +182,9 @@ pub static TABLE: &[Quirks] = &[
     },
     // https://docs.mistral.ai/api/#tag/chat and mistralai 3.x's ChatCompletionRequest: members that it
     // does not know are refused (422 extra_forbidden), also in messages; random_seed; `any` is the older
-    // word for `required`; usage always; temperature up to 1.5. Errors: {object: "error", message, type,
+    // word for `required`; usage always; temperature up to 1.5. Ids of tool calls are nine letters and
+    // digits ("must be a-z, A-Z, 0-9, with a length of 9"), and an assistant speaks between a tool and
+    // the user (code 3230 "Unexpected role 'user' after role 'tool'"). Errors: {object: "error", message, type,
     // code}, where message may be {detail: […]}, and {detail: …}.
     Quirks {
         name: "mistral",
@@ -280,7 +193,11 @@ pub static TABLE: &[Quirks] = &[
         max_tokens: MaxTokens::Old,
         renamed: &[("seed", "random_seed")],
         unsupported: MISTRAL_UNSUPPORTED,
-        unsupported_in_messages: &["reasoning_content", "reasoning_details"],
+        unsupported_in_messages: MISTRAL_UNSUPPORTED_IN_MESSAGES,
+        unsupported_in_calls: &["extra_content", "cache_control"],
+        unsupported_in_parts: &["cache_control", "prompt_cache_breakpoint"],
+        call_ids: CallIds::Nine,
+        user_after_tool: false,
         tool_choice: ToolChoices {
             required: Some("any"),
             ..COMPATIBLE.tool_choice
@@ -301,6 +218,7 @@ pub static TABLE: &[Quirks] = &[
         embeddings: false,
         unsupported: GROQ_UNSUPPORTED,
         unsupported_in_messages: &["reasoning_content", "reasoning_details"],
+        unsupported_in_calls: &["extra_content"],
         developer_role: true,
         reasoning: Control::EffortOf(&["none", "low", "medium", "high"]),
         max_stop: Some(4),
@@ -381,6 +299,21 @@ const MISTRAL_UNSUPPORTED: &[&str] = &[
     "user",
     "verbosity",
     "web_search_options",
+];
+
+/// `name` is a tool's only.
+const MISTRAL_UNSUPPORTED_IN_MESSAGES: &[&str] = &[
+    "annotations",
+    "audio",
+    "cache_control",
+    "extra_content",
+    "function_call",
+    "name",
+    "prompt_cache_breakpoint",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "refusal",
 ];
 
 const GROQ_UNSUPPORTED: &[&str] = &[

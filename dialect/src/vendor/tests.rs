@@ -29,6 +29,10 @@ const NO_THOUGHT: &str = r#"}],"#;
 const FIVE: &str = r#""stop":["a","b","c","d","e"],"#;
 const SCHEMA: &str =
     r#""response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{}}},"#;
+/// What a vendor reads that knows no schemas.
+const INSTRUCTION: &str = r#"{"role":"system","content":"Answer with a JSON object that follows this JSON Schema, and with nothing else:\n{}"},"#;
+const MESSAGES: &str =
+    r#"{"role":"system","content":"\"developer\""},{"role":"assistant","content":"a""#;
 const REST: &str = r#""logprobs":true,"top_logprobs":2,"logit_bias":{"1":5},"frequency_penalty":0.5,"parallel_tool_calls":false,"user":"u","service_tier":"auto","store":false,"#;
 const OPTIONS: &str = r#""stream":true,"stream_options":{"include_usage":true}}"#;
 
@@ -38,7 +42,9 @@ const GOLDENS: &[(&str, &[&str], &str)] = &[
     (
         "deepseek",
         &[
-            SYSTEM,
+            r#"{"model":"m", "messages":["#,
+            INSTRUCTION,
+            MESSAGES,
             THOUGHT,
             r#""max_tokens":9,"n":1,"#,
             FIVE,
@@ -65,7 +71,9 @@ const GOLDENS: &[(&str, &[&str], &str)] = &[
     (
         "glm",
         &[
-            SYSTEM,
+            r#"{"model":"m", "messages":["#,
+            INSTRUCTION,
+            MESSAGES,
             THOUGHT,
             r#""max_tokens":9,"seed":7,"n":1,"stop":["a"],"temperature":1.0,"response_format":{"type":"json_object"},"reasoning_effort":"xhigh","service_tier":"auto","store":false,"#,
             OPTIONS,
@@ -214,6 +222,8 @@ fn every_row_is_whole() {
         for name in quirks.unsupported_in_messages {
             assert!(messages::WANTED.iter().any(|wanted| wanted.name == *name));
         }
+        let back = quirks.reasoning_back == ReasoningBack::LeftOut;
+        assert!(back || quirks.reasoning_text == ReasoningText::ReasoningContent);
         for name in quirks.unsupported {
             assert!(!matches!(member::field(name), Field::Unknown(other) if other.is_empty()));
         }
@@ -416,6 +426,209 @@ fn effort_is_said_in_the_vendors_words() {
             &[],
         )],
     );
+}
+
+fn conversation(messages: &str) -> String {
+    format!(r#"{{"messages":[{messages}]}}"#)
+}
+
+/// Checks what becomes of messages.
+fn check_messages(vendor: &str, cases: &[(&str, &str, &[&str])]) {
+    for (before, after, losses) in cases {
+        let (edited, lost) = adapted(vendor, &conversation(before));
+        assert_eq!(edited, conversation(after), "{vendor}: {before}");
+        assert_eq!(&lost, losses, "{vendor}: {before}");
+    }
+}
+
+#[test]
+fn mistral_gets_ids_of_nine_and_an_assistant_between_tool_and_user() {
+    check_messages(
+        "mistral",
+        &[
+            (
+                r#"{"role":"assistant","content":null,"tool_calls":[{"id":"call_0_0","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"s"}}}]}, {"role":"tool","tool_call_id":"call_0_0","name":"f","content":"r"}, {"role":"user","content":"q"}"#,
+                r#"{"role":"assistant","content":null,"tool_calls":[{"id":"kfKPBiDBT","type":"function","function":{"name":"f","arguments":"{}"}}]}, {"role":"tool","tool_call_id":"kfKPBiDBT","name":"f","content":"r"}, {"role":"assistant","content":"OK."},{"role":"user","content":"q"}"#,
+                &["reasoning_history"],
+            ),
+            (
+                r#"{"role":"assistant","tool_calls":[ {"id":"abcDEF123"} ]},{"role":"tool","tool_call_id":"abcDEF123","content":""},{"role":"assistant","content":"a"},{"role":"user","content":"q"}"#,
+                r#"{"role":"assistant","tool_calls":[ {"id":"abcDEF123"} ]},{"role":"tool","tool_call_id":"abcDEF123","content":""},{"role":"assistant","content":"a"},{"role":"user","content":"q"}"#,
+                &[],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn mistral_is_spared_members_that_it_refuses() {
+    check_messages(
+        "mistral",
+        &[
+            (
+                r#"{"role":"user","name":"Ann","content":[{"type":"text","text":"q","cache_control":{"type":"ephemeral"}}],"cache_control":null}"#,
+                r#"{"role":"user","content":[{"type":"text","text":"q"}]}"#,
+                &["messages.name", "cache_control"],
+            ),
+            (
+                r#"{"role":"assistant","content":"a","refusal":null,"annotations":[],"audio":null,"function_call":null}"#,
+                r#"{"role":"assistant","content":"a"}"#,
+                &[],
+            ),
+            (
+                r#"{"role":"assistant","content":null,"refusal":"no"}"#,
+                r#"{"role":"assistant","content":"no"}"#,
+                &[],
+            ),
+            (
+                r#"{"refusal" : "no","role":"assistant"}"#,
+                r#"{"content":"no","role":"assistant"}"#,
+                &[],
+            ),
+            (
+                r#"{"role":"assistant","content":"a","refusal":"no"}"#,
+                r#"{"role":"assistant","content":"a"}"#,
+                &["messages"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_was_thought_before_a_call_is_said_where_it_must_be() {
+    for vendor in ["deepseek", "kimi"] {
+        check_messages(
+            vendor,
+            &[
+                (
+                    r#"{"role":"assistant","tool_calls":[{"id":"i"}]},{"role":"assistant","content":"a"}"#,
+                    r#"{"reasoning_content":"","role":"assistant","tool_calls":[{"id":"i"}]},{"role":"assistant","content":"a"}"#,
+                    &[],
+                ),
+                (
+                    r#"{"role":"assistant","tool_calls":[{"id":"i"}],"reasoning_content":null}"#,
+                    r#"{"role":"assistant","tool_calls":[{"id":"i"}],"reasoning_content":""}"#,
+                    &[],
+                ),
+                (
+                    r#"{"role":"assistant","tool_calls":[{"id":"i"}],"reasoning_content":"t"}"#,
+                    r#"{"role":"assistant","tool_calls":[{"id":"i"}],"reasoning_content":"t"}"#,
+                    &[],
+                ),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_schema_becomes_an_instruction() {
+    let format = r#""response_format":{"type":"json_schema","json_schema":{"name":"n","description":"Of a \"land\".","schema":{"type":"object"}}}"#;
+    let instruction = r#"{"role":"system","content":"Answer with a JSON object that follows this JSON Schema, and with nothing else:\n{\"type\":\"object\"}\nOf a \"land\"."}"#;
+    let object = r#""response_format":{"type":"json_object"}"#;
+    let user = r#"{"role":"user","content":"q"}"#;
+    check(
+        "deepseek",
+        &[
+            (
+                &format!(r#"{{"messages": [ {user}],{format}}}"#),
+                &format!(r#"{{"messages": [{instruction}, {user}],{object}}}"#),
+                &["response_format"],
+            ),
+            (
+                &format!(r#"{{{format},"messages":[ ]}}"#),
+                &format!(r#"{{{object},"messages":[{instruction} ]}}"#),
+                &["response_format"],
+            ),
+            (
+                &format!(r#"{{{format},"messages":"?"}}"#),
+                r#"{"messages":"?"}"#,
+                &["response_format"],
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_others_thought_is_kept_from_openai_itself() {
+    use crate::openai_chat::FOREIGN_HISTORY;
+    use ark_wire::markers::MarkerScan;
+    for (before, after, lost) in [
+        (
+            r#"{"x":1, "messages":[{"role":"assistant","content":"a","reasoning_content":"t","reasoning_details":[{}]}]}"#,
+            r#"{"x":1, "messages":[{"role":"assistant","content":"a"}]}"#,
+            true,
+        ),
+        (
+            r#"{"messages":[{"role":"assistant","reasoning_content":null,"tool_calls":[{"id":"i","extra_content":{"google":{}}}]}]}"#,
+            r#"{"messages":[{"role":"assistant","tool_calls":[{"id":"i"}]}]}"#,
+            true,
+        ),
+        (
+            r#"{"messages":[{"role":"assistant","content":"a","reasoning_content":""}]}"#,
+            r#"{"messages":[{"role":"assistant","content":"a"}]}"#,
+            false,
+        ),
+    ] {
+        let mut scan = MarkerScan::new(&FOREIGN_HISTORY);
+        scan.push(before.as_bytes());
+        assert!(scan.found(), "{before}");
+        let VendorEdits { splices, losses } = foreign_history(before.as_bytes()).unwrap();
+        let edited = Plan::new(splices, before.len()).apply(before.as_bytes());
+        assert_eq!(String::from_utf8(edited.unwrap()).unwrap(), after);
+        assert_eq!(!losses.is_empty(), lost, "{before}");
+    }
+}
+
+#[test]
+fn functions_in_old_words_are_found_where_they_are_not_known() {
+    use crate::openai_chat::LEGACY_FUNCTIONS;
+    use ark_wire::markers::MarkerScan;
+    for (body, found) in [
+        (r#"{"functions": [{"name":"f"}]}"#, true),
+        (r#"{"messages":[{"role":"function","name":"f"}]}"#, true),
+        (r#"{"messages":[{"function_call":{"name":"f"}}]}"#, true),
+        (r#"{"messages":[{"function_call":null}]}"#, false),
+        (r#"{"tools":[{"type":"function"}]}"#, false),
+        (r#"{"content":"\"functions\":[]"}"#, false),
+    ] {
+        let mut scan = MarkerScan::new(&LEGACY_FUNCTIONS);
+        scan.push(body.as_bytes());
+        assert_eq!(scan.found(), found, "{body}");
+    }
+    let without = Vendor::all().filter(|vendor| !vendor.takes_functions());
+    let without: Vec<_> = without.map(Vendor::name).collect();
+    assert_eq!(without, ["glm", "kimi", "minimax", "mistral"]);
+}
+
+#[test]
+fn a_request_is_written_for_a_vendor_with_what_was_thought() {
+    use crate::chat::{Part, Role, Turn};
+    let parts = vec![
+        Part::Reasoning {
+            text: "t".to_owned(),
+            signature: None,
+        },
+        Part::text("a"),
+    ];
+    let request = ChatRequest {
+        turns: vec![Turn {
+            role: Role::Assistant,
+            parts,
+            name: None,
+        }],
+        ..ChatRequest::default()
+    };
+    let target = TargetFacts {
+        model: "m",
+        default_max_tokens: 1,
+    };
+    for vendor in Vendor::all() {
+        let written = write_request(&request, &target, vendor);
+        let back = vendor.quirks().reasoning_back != ReasoningBack::LeftOut;
+        let body = String::from_utf8(written.body).unwrap();
+        assert_eq!(body.contains(r#""reasoning_content":"t""#), back, "{body}");
+        assert_eq!(written.losses.is_empty(), back, "{}", vendor.name());
+    }
 }
 
 #[test]

@@ -1,16 +1,14 @@
-//! Members whose value is said otherwise: `tool_choice`, `response_format`, `stop`, reasoning.
+//! Members whose value is said otherwise: `tool_choice`, `stop`, reasoning.
 
 use serde_json::Value;
 
 use super::edit::Edit;
 use super::table::ReasoningControl;
 use crate::chat::Effort;
-use crate::json_scan::{Keys, Member, ObjectScanner, Wanted};
 use crate::loss::Field;
 
 pub(super) fn edit(edit: &mut Edit<'_>) {
     tool_choice(edit);
-    response_format(edit);
     stop(edit);
     reasoning(edit);
 }
@@ -46,24 +44,6 @@ fn tool_choice(edit: &mut Edit<'_>) {
     match instead {
         Some(word) => edit.replace_value(NAME, quoted(word)),
         None => edit.remove(NAME),
-    }
-}
-
-fn response_format(edit: &mut Edit<'_>) {
-    static TYPE: [Wanted; 1] = [Wanted {
-        name: "type",
-        capture_bytes: 16,
-        unique: false,
-    }];
-    let said = edit.found.said("response_format");
-    let Some(format) = said.filter(|_| !edit.quirks.json_schema) else {
-        return;
-    };
-    let mut scanner = ObjectScanner::new(&TYPE, Keys::Decoded);
-    scanner.push(format);
-    if scanner.member(0).and_then(Member::whole) == Some(b"\"json_schema\"") {
-        edit.replace_value("response_format", r#"{"type":"json_object"}"#);
-        edit.losses.note(Field::ResponseFormat);
     }
 }
 
@@ -152,11 +132,11 @@ fn nearest(words: &'static [&'static str], wish: Effort) -> Option<&'static str>
     words.iter().rev().min_by_key(distance).copied()
 }
 
-fn parse(value: &[u8]) -> Option<Value> {
+pub(super) fn parse(value: &[u8]) -> Option<Value> {
     serde_json::from_slice(value).ok()
 }
 
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     // A string always serialises.
     serde_json::to_string(word).unwrap_or_default()
 }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use ark_dialect::translate::Wire;
-
 use crate::answers;
 use crate::asks::{self, Ask, CLIENTS, Sent};
+use crate::columns::{Column, providers, vendors};
 
 const HEAD: &str = "# Compatibility
 
 Which feature of which client's API reaches which provider. Made by `cargo xtask bless` from the golden
-translations in `dialect/tests/golden`; each cell is one of them.
+translations in `dialect/tests/golden`; each cell is one of them. What a provider is sent depends on the
+model: its name heads each column.
 
 - **yes**: the provider is sent all of it.
 - **passes**: the provider speaks the same dialect; bytes pass, unknown members included.
@@ -35,24 +35,30 @@ pub fn document() -> String {
     for (name, _) in CLIENTS {
         let of_client: Vec<&Ask> = all.iter().filter(|a| a.client_name == name).collect();
         write!(out, "\n### {name}\n\n").unwrap();
-        table(&mut out, &of_client, &asks::providers());
+        table(&mut out, &of_client, &providers());
     }
-    out.push_str("\n## What OpenAI-compatible vendors are sent by chat clients\n\n");
-    let chat: Vec<&Ask> = all.iter().filter(|a| a.client_name == "chat").collect();
-    table(&mut out, &chat, &asks::vendors());
+    out.push_str("\n## What OpenAI-compatible vendors are sent\n");
+    for (name, _) in CLIENTS {
+        let told = |a: &&Ask| a.client_name == name && a.is_told_of_vendors();
+        let of_client: Vec<&Ask> = all.iter().filter(told).collect();
+        if !of_client.is_empty() {
+            write!(out, "\n### by {name} clients\n\n").unwrap();
+            table(&mut out, &of_client, &vendors());
+        }
+    }
     out.push_str("\n## What is answered\n\nStreamed and whole answers that every client dialect (chat, responses, completions, messages) gets translated:\n\n");
     answered(&mut out);
     out
 }
 
-fn table(out: &mut String, asks: &[&Ask], columns: &[(String, Wire)]) {
-    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+fn table(out: &mut String, asks: &[&Ask], columns: &[Column]) {
+    let names: Vec<String> = columns.iter().map(Column::name).collect();
     writeln!(out, "| feature | {} |", names.join(" | ")).unwrap();
     writeln!(out, "|---|{}", "---|".repeat(names.len())).unwrap();
     for ask in asks {
         let cells: Vec<String> = columns
             .iter()
-            .map(|(_, wire)| cell(&ask.sent(*wire)))
+            .map(|column| cell(&ask.sent(column)))
             .collect();
         writeln!(out, "| {} | {} |", ask.input.feature(), cells.join(" | ")).unwrap();
     }

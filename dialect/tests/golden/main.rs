@@ -18,8 +18,11 @@
 
 mod answers;
 mod asks;
+mod columns;
 mod compatibility;
 mod story;
+
+use std::collections::BTreeSet;
 
 use story::Drift;
 
@@ -39,6 +42,18 @@ fn golden_answers() {
         drift.check(&answer.story_file(), &answer.story());
     }
     drift.close();
+}
+
+#[test]
+fn every_story_has_its_input() {
+    let asks = asks::all().into_iter().map(|ask| ask.story_file());
+    let answers = answers::all().into_iter().map(|answer| answer.story_file());
+    let told: BTreeSet<_> = asks.chain(answers).collect();
+    let orphans: Vec<_> = story::stories()
+        .into_iter()
+        .filter(|file| !told.contains(file))
+        .collect();
+    assert!(orphans.is_empty(), "stories of nothing: {orphans:#?}");
 }
 
 #[test]

@@ -61,6 +61,22 @@ pub fn inputs(folder: &Path, endings: &[&str]) -> Vec<Input> {
     files.iter().map(|file| Input::read(file)).collect()
 }
 
+/// All stories, of whatever client or provider.
+pub fn stories() -> Vec<PathBuf> {
+    let listed = |folder: &Path| {
+        let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let kinds = ["asks", "answers"].map(|kind| folder().join(kind));
+    let folders = kinds.iter().flat_map(|kind| listed(kind));
+    let files = folders.flat_map(|folder| listed(&folder));
+    files
+        .filter(|file| file.extension().is_some_and(|e| e == "md"))
+        .collect()
+}
+
 /// JSON, indented; what is not JSON as it is.
 pub fn pretty(bytes: &[u8]) -> String {
     serde_json::from_slice::<serde_json::Value>(bytes).map_or_else(

@@ -133,11 +133,16 @@ fn number() -> impl Strategy<Value = Option<Number>> {
     of((-100_i32..100).prop_map(|n| Number::from_f64(f64::from(n) / 8.0).unwrap()))
 }
 
+/// A schema that may be strict.
+fn closed() -> Value {
+    json!({"type": "object", "properties": {}, "additionalProperties": false})
+}
+
 fn tools() -> impl Strategy<Value = (Vec<Tool>, Option<ToolChoice>, Option<bool>)> {
     let tool = (
         name(),
         of(words()),
-        of(Just(json!({"type": "object"}))),
+        of(Just(closed())),
         any::<Option<bool>>(),
         cache(),
     )
@@ -165,7 +170,7 @@ fn format() -> impl Strategy<Value = Format> {
             Format::JsonSchema {
                 name,
                 description,
-                schema: json!({"type": "object"}),
+                schema: closed(),
                 strict,
             }
         });
@@ -179,7 +184,7 @@ fn reasoning() -> impl Strategy<Value = Reasoning> {
         Effort::Low,
         Effort::Medium,
         Effort::High,
-        Effort::Max,
+        Effort::XHigh,
     ];
     (
         of(select(efforts.to_vec())),
@@ -877,7 +882,12 @@ fn recorded_requests_and_answers_are_understood() {
         };
         let written = write_request(&request, &target);
         assert!(written.losses.is_empty(), "{name}: {:?}", written.losses);
-        assert_eq!(read_request(&written.body).unwrap(), request, "{name}");
+        let mut again = read_request(&written.body).unwrap();
+        if again.temperature.is_none() && request.temperature == Some(1.into()) {
+            // A reasoning model takes none but the default, which is left out.
+            again.temperature = Some(1.into());
+        }
+        assert_eq!(again, request, "{name}");
         let answer = read_answer(answered.as_bytes()).unwrap();
         let mut truth: Value = serde_json::from_str(&answered).unwrap();
         let mut written: Value =

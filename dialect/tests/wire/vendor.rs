@@ -2,7 +2,7 @@
 
 use ark_dialect::chat::Written;
 use ark_dialect::rewrite::Plan;
-use ark_dialect::vendor::{Vendor, VendorEdits, adapt, edits};
+use ark_dialect::vendor::{CallIds, ReasoningBack, Vendor, VendorEdits, adapt, edits};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -13,7 +13,7 @@ const MEMBERS: &[&str] = &[
     r#""model":"m""#,
     r#""x" : 1.50e+10"#,
     r#""y":{"seed":1,"n":[9,{"user":"u"}]}"#,
-    r#""messages":[{"role":"developer","content":"\"role\":\"developer\" \\"},{"reasoning_content":"a","role":"assistant"},{"role":"assistant","reasoning_content":null,"reasoning_details":[]}]"#,
+    r#""messages":[{"role":"developer","content":"\"role\":\"developer\" \\"},{"reasoning_content":"a","role":"assistant"},{"role":"assistant","reasoning_content":null,"reasoning_details":[]},{"role":"assistant","refusal":"no","tool_calls":[{"id":"call_0_0","extra_content":{}},{"id":"abcDEF123"}]},{"name":"f","role":"tool","tool_call_id":"call_0_0","content":""},{"name":"u","role":"user","cache_control":{},"content":[{"type":"text","text":"q","cache_control":{}}]}]"#,
     r#""max_tokens":5"#,
     r#""max_completion_tokens":null"#,
     r#""seed" : 7 "#,
@@ -92,7 +92,18 @@ proptest! {
         for message in after["messages"].as_array().into_iter().flatten() {
             assert!(quirks.developer_role || message["role"] != "developer", "{text}");
             let refused = quirks.unsupported_in_messages;
-            assert!(refused.iter().all(|name| message.get(name).is_none()), "{text}");
+            let spoken = message["role"] != "tool";
+            let mut refused = refused.iter().filter(|name| spoken || **name != "name");
+            assert!(refused.all(|name| message.get(name).is_none()), "{text}");
+            let calls = message["tool_calls"].as_array();
+            for call in calls.into_iter().flatten() {
+                let mut refused = quirks.unsupported_in_calls.iter();
+                assert!(refused.all(|name| call.get(name).is_none()), "{text}");
+                let id = call["id"].as_str().unwrap();
+                assert!(quirks.call_ids == CallIds::Any || id.len() == 9, "{text}");
+            }
+            let demanded = quirks.reasoning_back == ReasoningBack::Demanded;
+            assert!(!demanded || calls.is_none() || message["reasoning_content"].is_string());
         }
         // What is as the vendor takes it needs no edit, and loses nothing more.
         let again = edits(&edited, vendor).unwrap();

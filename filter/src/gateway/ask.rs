@@ -83,6 +83,8 @@ impl GatewayFilter {
                 facts: None,
                 asked: None,
                 foreign_signature: false,
+                foreign_history: false,
+                translated_anyway: false,
                 lossy: None,
                 decided: now,
                 path: head.path.to_owned(),

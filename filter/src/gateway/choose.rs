@@ -44,6 +44,7 @@ impl GatewayFilter {
         let (model, admission, policy, client) = {
             let mut live = shared.borrow_mut();
             live.foreign_signature = self.has_foreign_signature();
+            live.foreign_history = self.has_foreign_history();
             let model = live.exchange.inspected(&facts.model, facts.stream)?;
             let admission = live.exchange.admission().ok_or_else(internal)?;
             let client = live.client.ok_or_else(internal)?;

@@ -1,8 +1,10 @@
 //! The request's body: read window by window, whole only where that cannot be avoided.
 
 use ark_dialect::anthropic::FOREIGN_SIGNATURES;
+use ark_dialect::openai_chat::FOREIGN_HISTORY;
 use ark_dialect::translate::{Asked, Client, read};
 use ark_gateway_core::reject::{Reject, RejectCode};
+use ark_gateway_core::snapshot::ProviderKind;
 use ark_wire::markers::MarkerScan;
 use proxy_wasm::types::BufferType;
 
@@ -29,13 +31,15 @@ static CONTENT: [&[u8]; 9] = [
 
 /// What the body holds that matters before it is parsed.
 pub(super) struct Marks {
-    foreign: MarkerScan,
+    signatures: MarkerScan,
+    history: MarkerScan,
 }
 
 impl Default for Marks {
     fn default() -> Self {
         Self {
-            foreign: MarkerScan::new(&FOREIGN_SIGNATURES),
+            signatures: MarkerScan::new(&FOREIGN_SIGNATURES),
+            history: MarkerScan::new(&FOREIGN_HISTORY),
         }
     }
 }
@@ -46,10 +50,11 @@ impl GatewayFilter {
         let (Some(inspector), Some(live)) = (&mut self.inspector, &self.live) else {
             return Ok(());
         };
-        let (limit, client) = {
+        let (limit, client, is_mixed) = {
             let live = live.borrow();
-            let gateway = live.exchange.policy().snapshot().gateway;
-            (gateway.body_limit_bytes, live.client)
+            let snapshot = live.exchange.policy().snapshot();
+            let is_mixed = snapshot.providers.iter().any(|p| !is_openais(p.kind));
+            (snapshot.gateway.body_limit_bytes, live.client, is_mixed)
         };
         if size as u64 > limit {
             return Err(Reject::body_too_large(limit));
@@ -63,7 +68,10 @@ impl GatewayFilter {
             }
             inspector.push(&window);
             if signed {
-                self.marks.foreign.push(&window);
+                self.marks.signatures.push(&window);
+            }
+            if is_mixed && client == Some(Client::Chat) {
+                self.marks.history.push(&window);
             }
             self.inspected += window.len();
         }
@@ -72,7 +80,12 @@ impl GatewayFilter {
 
     /// Whether reasoning of another maker's model is in the conversation.
     pub(super) fn has_foreign_signature(&self) -> bool {
-        self.marks.foreign.found()
+        self.marks.signatures.found()
+    }
+
+    /// Whether there may be in the conversation what Ark put there when another maker's model answered.
+    pub(super) fn has_foreign_history(&self) -> bool {
+        self.marks.history.found()
     }
 
     /// Whether there may be more than text in the conversation.
@@ -108,6 +121,11 @@ impl GatewayFilter {
         live.asked = Some(asked.clone());
         Ok(asked)
     }
+}
+
+/// Whether only OpenAI's own models answer there, so that no history can be another's.
+fn is_openais(kind: ProviderKind) -> bool {
+    matches!(kind, ProviderKind::Openai | ProviderKind::AzureOpenai)
 }
 
 /// A request that its own dialect forbids, as a refusal.

@@ -96,7 +96,8 @@ impl ProviderFilter {
         let target = policy.target(live.exchange.current_target()?)?;
         let wire = wire_of(policy.provider(target.provider)?);
         let client = live.client?;
-        let native = client.is_native_to(wire) && !live.foreign_signature;
+        let native =
+            client.is_native_to(wire) && !live.foreign_signature && !live.translated_anyway;
         Some((client, wire, native, live.exchange.stream()))
     }
 

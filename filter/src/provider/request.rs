@@ -5,11 +5,13 @@ use std::rc::Rc;
 use ark_dialect::anthropic::headers;
 use ark_dialect::chat::Written;
 use ark_dialect::loss::Loss;
+use ark_dialect::openai_chat::LEGACY_FUNCTIONS;
 use ark_dialect::translate::{Client, ErrorForm, Wire, read, write};
 use ark_dialect::vendor::UsageReport;
 use ark_dialect::{responses, vendor};
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{OnLoss, ProviderSpec, TargetId};
+use ark_wire::markers::MarkerScan;
 use ark_wire::request::BodyError;
 use ark_wire::rewrite::{Edits, Plan, plan};
 use proxy_wasm::types::BufferType;
@@ -63,6 +65,7 @@ impl ProviderFilter {
         };
         let (target, first) = live.exchange.attempt_began(&self.provider, now)?;
         live.lossy = None;
+        live.translated_anyway = false;
         if !first {
             for name in CREDENTIALS {
                 host::remove_request_header(name);
@@ -88,7 +91,7 @@ impl ProviderFilter {
         }
         set_versions(live, provider, (wire, native));
         let facts = live.facts.as_ref()?;
-        if !native || is_adapted(client, wire) {
+        if !native || is_adapted(client, wire, live) {
             self.rewrite = Rewrite::Whole(Whole {
                 client,
                 wire,
@@ -137,7 +140,8 @@ impl ProviderFilter {
         let mut live = shared.borrow_mut();
         let policy = Rc::clone(live.exchange.policy());
         let target = policy.target(whole.target).ok_or_else(internal)?;
-        let written = if whole.native {
+        live.translated_anyway = whole.native && speaks_of_functions(whole, body);
+        let written = if whole.native && !live.translated_anyway {
             adapt(whole, &target.model, &live, body)?
         } else {
             let asked = match &live.asked {
@@ -164,15 +168,23 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
             let edit = responses::store_edit(body).map_err(|bad| bad_request(&bad))?;
             edit.into_iter().collect()
         }
-        (_, Wire::Openai(vendor)) => {
-            let edits = vendor::edits(body, vendor).map_err(|error| {
+        (Client::Chat, Wire::Openai(_) | Wire::Azure { .. }) => {
+            let edits = match whole.wire {
+                Wire::Openai(vendor) if vendor.has_quirks() => vendor::edits(body, vendor),
+                Wire::Openai(_)
+                | Wire::Azure { .. }
+                | Wire::Anthropic
+                | Wire::Gemini(_)
+                | Wire::Bedrock => vendor::foreign_history(body),
+            };
+            let edits = edits.map_err(|error| {
                 let error = BodyError::from(error);
                 Reject::invalid_request(error.message(), error.param().map(str::to_owned))
             })?;
             losses = edits.losses;
             edits.splices
         }
-        (_, Wire::Azure { .. } | Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock) => Vec::new(),
+        _ => Vec::new(),
     };
     let made = planned.with(splices).apply(body);
     Ok(Written {
@@ -181,13 +193,29 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
     })
 }
 
+/// Whether a chat request has OpenAI's deprecated functions, which this vendor does not take.
+fn speaks_of_functions(whole: Whole, body: &[u8]) -> bool {
+    let Wire::Openai(vendor) = whole.wire else {
+        return false;
+    };
+    if whole.client != Client::Chat || vendor.takes_functions() {
+        return false;
+    }
+    let mut scan = MarkerScan::new(&LEGACY_FUNCTIONS);
+    scan.push(body);
+    scan.found()
+}
+
 /// Whether a body of the same dialect must be changed beyond the model's name and the usage chunk.
-fn is_adapted(client: Client, wire: Wire) -> bool {
+fn is_adapted(client: Client, wire: Wire, live: &Live) -> bool {
+    let history = client == Client::Chat && live.foreign_history;
     match wire {
         Wire::Openai(vendor) => {
-            client == Client::Responses || (client == Client::Chat && vendor.has_quirks())
+            history
+                || client == Client::Responses
+                || (client == Client::Chat && vendor.has_quirks())
         }
-        Wire::Azure { .. } => client == Client::Responses,
+        Wire::Azure { .. } => history || client == Client::Responses,
         Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock => false,
     }
 }

@@ -22,11 +22,18 @@ def provider(scripted: Provider, **more: object) -> dict:
         "kind": scripted.kind,
         "endpoint": scripted.endpoint,
         "tier": "azure" if scripted.kind == "azure-openai" else "official",
-        "credential": {"env": scripted.credential},
         "timeouts": {"connect_ms": 1000, "stream_idle_ms": 15000},
     }
     if scripted.kind == "azure-openai":
-        entry["api_version"] = "2024-10-21"
+        entry["api_version"] = scripted.variety or "2024-10-21"
+    if scripted.kind == "openai-compatible":
+        entry["vendor"] = scripted.variety
+    if scripted.kind == "bedrock":
+        entry["aws"] = {"region": "us-east-1"}
+    if scripted.is_signed_for:
+        entry["aws"]["credentials"] = {"file": str(scripted.aws_file), "profile": "ark"}
+    else:
+        entry["credential"] = {"env": scripted.credential}
     return entry | more
 
 

@@ -11,6 +11,20 @@ from harness.ports import free_port
 from harness.process import Process
 from harness.waiting import eventually
 
+# The base path of each kind's API, and of the vendors that have their own.
+_BASES = {
+    "azure-openai": "",
+    "gemini": "/v1beta",
+    "vertex": "/v1/projects/tests/locations/us-east1/publishers/google",
+    "bedrock": "",
+}
+_VENDORS_BASES = {
+    "glm": "/api/paas/v4",
+    "qwen": "/compatible-mode/v1",
+    "doubao": "/api/v3",
+    "groq": "/openai/v1",
+}
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -20,17 +34,44 @@ class Provider:
     kind: str
     port: int
     key: str
+    # The vendor of an `openai-compatible` one, `v1` for Azure's newer paths.
+    variety: str | None
+    # Where Envoy finds the key of one whose requests it signs.
+    aws_file: Path
+
+    @property
+    def base(self) -> str:
+        """The path of its API."""
+        return _VENDORS_BASES.get(self.variety or "") or _BASES.get(self.kind, "/v1")
 
     @property
     def endpoint(self) -> str:
         """Its `endpoint` in `ark.yaml`."""
-        base = "" if self.kind == "azure-openai" else "/v1"
-        return f"http://127.0.0.1:{self.port}{base}"
+        return f"http://127.0.0.1:{self.port}{self.base}"
 
     @property
     def credential(self) -> str:
         """The environment variable from which the sidecar reads its key."""
-        return f"{self.name.upper()}_API_KEY"
+        return f"{self.name.upper().replace('-', '_')}_API_KEY"
+
+    @property
+    def is_signed_for(self) -> bool:
+        """Whether its key is a pair, with which requests are signed."""
+        return self.kind == "bedrock" and ":" in self.key
+
+    def scripted(self) -> dict:
+        """Its entry in the scripted providers' own configuration."""
+        entry = {"name": self.name, "kind": self.kind, "port": self.port, "key": self.key}
+        if self.kind == "openai-compatible":
+            entry["vendor"] = self.variety
+        return entry | {"seen": 1024}
+
+    def write_aws_file(self) -> None:
+        """Writes the key as AWS's tools keep it."""
+        identity, secret = self.key.split(":")
+        self.aws_file.parent.mkdir(exist_ok=True)
+        lines = ["[ark]", f"aws_access_key_id = {identity}", f"aws_secret_access_key = {secret}"]
+        self.aws_file.write_text("\n".join(lines) + "\n")
 
 
 class Fleet:
@@ -43,18 +84,21 @@ class Fleet:
         keys: dict[str, str] | None = None,
         **more: object,
     ) -> None:
-        """Providers by name and kind; `more` goes into each one's configuration."""
+        """Providers by name and kind, `openai-compatible/VENDOR` and `azure-openai/v1` among
+        them; `more` goes into each one's configuration.
+        """
         keys = keys or {}
-        self.providers = {
-            name: Provider(name, kind, free_port(), keys.get(name, f"key-{name}"))
-            for name, kind in kinds.items()
-        }
-        config = {
-            "providers": [
-                {"name": p.name, "kind": p.kind, "port": p.port, "key": p.key, "seen": 1024} | more
-                for p in self.providers.values()
-            ]
-        }
+        self.providers = {}
+        for name, speaks in kinds.items():
+            kind, _, variety = speaks.partition("/")
+            key = keys.get(name, f"key-{name}")
+            # In a folder of its own: Envoy watches it, and would see its own log grow.
+            file = folder / "aws" / name
+            provider = Provider(name, kind, free_port(), key, variety or None, file)
+            self.providers[name] = provider
+            if provider.is_signed_for:
+                provider.write_aws_file()
+        config = {"providers": [p.scripted() | more for p in self.providers.values()]}
         file = folder / "providers.json"
         file.write_text(json.dumps(config))
         self._control = free_port()
@@ -77,7 +121,8 @@ class Fleet:
 
     def environment(self) -> dict[str, str]:
         """The keys, as the sidecar's environment."""
-        return {p.credential: p.key for p in self.providers.values()}
+        keyed = [p for p in self.providers.values() if not p.is_signed_for]
+        return {p.credential: p.key for p in keyed}
 
     def control(self, name: str, **change: object) -> None:
         """Changes how a provider behaves from now on: `status`, `hang`, `down`, `script`, ..."""

@@ -75,3 +75,9 @@ def llm_python() -> Path | None:
     venv = _first("ARK_LLM_VENV", INSTALLED / "llm")
     python = _first("ARK_LLM_PYTHON", venv and venv / "bin/python")
     return python if python is not None and python.exists() else None
+
+
+def fakellm() -> Path | None:
+    """Somebody else's mock of two APIs (PyPI `fakellm`), where it is installed."""
+    program = _first("ARK_FAKELLM", shutil.which("fakellm"))
+    return program if program is not None and program.exists() else None

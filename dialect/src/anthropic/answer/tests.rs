@@ -105,7 +105,7 @@ fn an_answer_of_another_provider_is_written() {
     };
     assert_eq!(
         String::from_utf8(write_answer(&foreign, &context())).unwrap(),
-        r#"{"id":"msg_chatcmpl-7","type":"message","role":"assistant","model":"asked","content":[{"type":"thinking","thinking":"T","signature":""},{"type":"thinking","thinking":"","signature":"ark1.google.sig"},{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":0}}"#
+        r#"{"id":"msg_7","type":"message","role":"assistant","model":"asked","content":[{"type":"thinking","thinking":"T","signature":""},{"type":"thinking","thinking":"","signature":"ark1.google.sig"},{"type":"tool_use","id":"toolu_1","name":"f","input":{"a":1}}],"stop_reason":"tool_use","stop_sequence":null,"usage":{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"output_tokens":0}}"#
     );
     assert_eq!(
         String::from_utf8(write_answer(&ChatAnswer::default(), &context())).unwrap(),

@@ -10,13 +10,13 @@ use super::parts;
 use crate::anthropic::block::{Block, Mark, write_all};
 use crate::anthropic::generation::Generation;
 use crate::anthropic::json::Json;
+use crate::chat::ids::CallIds;
+use crate::chat::said::{CONTINUE, OPENING};
 use crate::chat::{Role, Turn};
 use crate::loss::{Field, Losses};
 
-/// What the user says where the conversation has nothing from them and Anthropic demands it.
-const OPENING: &str = "(start)";
-/// What the user says after a turn of the model that would have to be continued.
-const CONTINUE: &str = "Continue.";
+/// Where an id that comes again is cut for its number: Anthropic documents no bound.
+const CALL_ID_LIMIT_BYTES: usize = 256;
 
 /// A turn, neighbours of the same role merged.
 pub(super) struct Message<'a> {
@@ -37,9 +37,11 @@ impl<'a> Conversation<'a> {
             messages: Vec::new(),
         };
         let mut begun = false;
+        let mut ids = CallIds::new(CALL_ID_LIMIT_BYTES, fitting_id);
         for turn in turns {
             losses.note_if(turn.name.is_some(), Field::Name);
-            let blocks = parts::blocks(turn, losses);
+            let mut blocks = parts::blocks(turn, losses);
+            name_calls(&mut blocks, &mut ids);
             match turn.role {
                 Role::System | Role::Developer if !begun => conversation.system.extend(blocks),
                 Role::System | Role::Developer => conversation.push(false, tagged(blocks)),
@@ -154,6 +156,32 @@ fn visit_marks(blocks: &mut [Block<'_>], visit: &mut dyn FnMut(&mut Option<Mark>
         }
         block.mark().map(&mut *visit);
     }
+}
+
+/// Calls and results get ids that Anthropic takes: it refuses a call whose id an earlier one had.
+fn name_calls(blocks: &mut [Block<'_>], ids: &mut CallIds) {
+    for block in blocks {
+        match block {
+            Block::ToolUse { id, .. } => *id = Cow::Owned(ids.call(id)),
+            Block::ToolResult { id, .. } => *id = Cow::Owned(ids.result(id)),
+            Block::Text { .. }
+            | Block::Image { .. }
+            | Block::Document { .. }
+            | Block::Thinking { .. }
+            | Block::Redacted { .. }
+            | Block::Foreign(_) => {}
+        }
+    }
+}
+
+/// A call's id in the letters that Anthropic takes.
+fn fitting_id(id: &str) -> String {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if id.is_empty() {
+        return "_".to_owned();
+    }
+    let letters = id.chars().map(|c| if safe(c) { c } else { '_' });
+    letters.collect()
 }
 
 /// Instructions in the user's place.

@@ -17,7 +17,8 @@ enum Speaker {
     Tool,
 }
 
-/// The blocks of a turn; what Anthropic does not take from its speaker is left out and noted.
+/// The blocks of a turn; what Anthropic does not take from its speaker is left out and noted. Calls
+/// bear the client's ids.
 pub(super) fn blocks<'a>(turn: &'a Turn, losses: &mut Losses) -> Vec<Block<'a>> {
     let speaker = match turn.role {
         Role::System | Role::Developer => Speaker::System,
@@ -138,7 +139,7 @@ fn tool<'a>(part: &'a Part, speaker: Speaker, losses: &mut Losses) -> Result<Blo
         ) => {
             losses.note_if(signature.is_some(), Field::ReasoningHistory);
             Ok(Block::ToolUse {
-                id: safe_id(id),
+                id: Cow::Borrowed(id),
                 name,
                 input: block::input(arguments),
                 mark: mark(cache.as_ref(), losses),
@@ -153,26 +154,13 @@ fn tool<'a>(part: &'a Part, speaker: Speaker, losses: &mut Losses) -> Result<Blo
             },
             Speaker::User,
         ) => Ok(Block::ToolResult {
-            id: safe_id(id),
+            id: Cow::Borrowed(id),
             content: blocks_of(parts, Speaker::Tool, losses),
             is_error: *is_error,
             mark: mark(cache.as_ref(), losses),
         }),
         _ => Err(Field::Messages),
     }
-}
-
-/// A call's id in the letters that Anthropic takes, the same for the call and its result.
-fn safe_id(id: &str) -> Cow<'_, str> {
-    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if id.is_empty() {
-        return Cow::Borrowed("_");
-    }
-    if id.chars().all(is_safe) {
-        return Cow::Borrowed(id);
-    }
-    let letters = id.chars().map(|c| if is_safe(c) { c } else { '_' });
-    Cow::Owned(letters.collect())
 }
 
 /// The data of a signature of Anthropic's own on a turn of the model.

@@ -10,6 +10,8 @@ use crate::loss::{Field, Losses};
 
 /// The smallest budget that Anthropic takes.
 const LEAST_BUDGET_TOKENS: u64 = 1024;
+/// The least effort that Anthropic knows.
+const LEAST_EFFORT: &str = "low";
 
 /// What thinking depends on beside the request.
 pub(super) struct Facts {
@@ -55,9 +57,11 @@ pub(super) fn plan(request: &ChatRequest, facts: &Facts, losses: &mut Losses) ->
         plan.disable(facts.generation, losses);
     } else if on {
         match facts.generation.thinking {
+            ThinkingModes::Never => losses.note(Field::Reasoning),
             ThinkingModes::Budget => plan.by_budget(reasoning, request.max_tokens, facts, losses),
             ThinkingModes::Either if reasoning.budget_tokens.is_some() => {
-                plan.effort = reasoning.effort.map(word);
+                let effort = reasoning.effort;
+                plan.effort = effort.map(|effort| word(effort, facts.generation, losses));
                 plan.by_budget(reasoning, request.max_tokens, facts, losses);
             }
             ThinkingModes::Either | ThinkingModes::Adaptive => {
@@ -67,7 +71,7 @@ pub(super) fn plan(request: &ChatRequest, facts: &Facts, losses: &mut Losses) ->
     } else if reasoning.summary.is_some() && facts.generation.thinks_by_default {
         plan.thinking = Thinking::Adaptive;
     }
-    if facts.generation.thinking != ThinkingModes::Budget {
+    if facts.generation.thinking > ThinkingModes::Budget {
         plan.display = reasoning.summary.map(display);
     }
     plan
@@ -75,10 +79,12 @@ pub(super) fn plan(request: &ChatRequest, facts: &Facts, losses: &mut Losses) ->
 
 impl ThinkingPlan {
     fn disable(&mut self, generation: Generation, losses: &mut Losses) {
-        if generation.can_disable {
+        if generation.thinking == ThinkingModes::Never {
+            // What cannot think need not be told not to.
+        } else if generation.can_disable {
             self.thinking = Thinking::Disabled;
         } else {
-            self.effort = Some(word(Effort::Low));
+            self.effort = Some(LEAST_EFFORT);
             losses.note(Field::Reasoning);
         }
     }
@@ -87,7 +93,8 @@ impl ThinkingPlan {
         let by_budget = reasoning.budget_tokens.map(Effort::of_budget);
         // A budget is a bound, an effort is none.
         losses.note_if(by_budget.is_some(), Field::Reasoning);
-        self.effort = reasoning.effort.or(by_budget).map(word);
+        let effort = reasoning.effort.or(by_budget);
+        self.effort = effort.map(|effort| word(effort, facts.generation, losses));
         if facts.forced_tool {
             losses.note_if(!facts.generation.thinks_by_default, Field::Reasoning);
         } else {
@@ -110,8 +117,7 @@ impl ThinkingPlan {
         let raised = reasoning.budget_tokens.is_some_and(|said| said < budget);
         losses.note_if(raised, Field::Reasoning);
         let Some(max_tokens) = max_tokens else {
-            self.max_tokens = facts.default_max_tokens.saturating_add(budget);
-            return self.enable(budget, facts, losses);
+            return self.unbound(reasoning, budget, facts, losses);
         };
         let half = max_tokens / 2;
         let budget = match reasoning.budget_tokens {
@@ -129,12 +135,27 @@ impl ThinkingPlan {
         }
     }
 
-    fn enable(&mut self, budget_tokens: u64, facts: &Facts, losses: &mut Losses) {
-        if facts.forced_tool || facts.in_tool_loop {
-            losses.note(Field::Reasoning);
-        } else {
+    /// Without a bound of the client's: the default is for the answer, the budget comes on top, as
+    /// far as the model allows.
+    fn unbound(&mut self, reasoning: &Reasoning, budget: u64, facts: &Facts, losses: &mut Losses) {
+        let most = facts.generation.most_tokens.unwrap_or(u64::MAX);
+        let room = most.saturating_sub(facts.default_max_tokens);
+        let fitting = budget.min(room).max(LEAST_BUDGET_TOKENS);
+        if self.enable(fitting, facts, losses) {
+            let shrunk = reasoning.budget_tokens.is_some() && fitting < budget;
+            losses.note_if(shrunk, Field::Reasoning);
+            self.max_tokens = facts.default_max_tokens.saturating_add(fitting);
+        }
+    }
+
+    /// Whether the model is told to think.
+    fn enable(&mut self, budget_tokens: u64, facts: &Facts, losses: &mut Losses) -> bool {
+        let gives_way = facts.forced_tool || facts.in_tool_loop;
+        losses.note_if(gives_way, Field::Reasoning);
+        if !gives_way {
             self.thinking = Thinking::Enabled { budget_tokens };
         }
+        !gives_way
     }
 
     pub(super) fn write(&self, json: &mut Json<'_>) {
@@ -158,11 +179,16 @@ impl ThinkingPlan {
     }
 }
 
-fn word(effort: Effort) -> &'static str {
+fn word(effort: Effort, generation: Generation, losses: &mut Losses) -> &'static str {
     match effort {
-        Effort::None | Effort::Minimal | Effort::Low => "low",
+        Effort::None | Effort::Minimal | Effort::Low => LEAST_EFFORT,
         Effort::Medium => "medium",
         Effort::High => "high",
+        Effort::XHigh if generation.xhigh => "xhigh",
+        Effort::XHigh => {
+            losses.note(Field::Reasoning);
+            "high"
+        }
         Effort::Max => "max",
     }
 }

@@ -288,7 +288,11 @@ fn thinking_and_effort_are_read() {
             },
         ),
         (r#""thinking":{"type":"disabled"}"#, effort(Effort::None)),
-        (r#""output_config":{"effort":"xhigh"}"#, effort(Effort::Max)),
+        (
+            r#""output_config":{"effort":"xhigh"}"#,
+            effort(Effort::XHigh),
+        ),
+        (r#""output_config":{"effort":"max"}"#, effort(Effort::Max)),
     ] {
         let request = with(members);
         assert_eq!(request.reasoning, Some(expected), "{members}");

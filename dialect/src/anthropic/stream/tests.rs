@@ -408,9 +408,8 @@ fn errors_end_the_stream() {
         format!("event: error\ndata: {body}\n\n")
     );
     let events = read(&format!("event: error\ndata: {body}\n\ndata: {{}}\n\n"));
-    let mut expected = overloaded;
-    expected.kind = Some("overloaded_error".to_owned());
-    assert_eq!(events, [Event::Error(expected)]);
+    // Its kind says no more than the class: other clients have their own word.
+    assert_eq!(events, [Event::Error(overloaded)]);
     // Arguments of a call that is over.
     let late = write(&[call(0, None), call(1, None), arguments(0, "{}"), Event::End]);
     assert!(late.ends_with("\"message\":\"The provider's tool calls came in no order.\"}}\n\n"));

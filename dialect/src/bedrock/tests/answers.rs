@@ -181,7 +181,11 @@ fn every_reason_to_stop() {
         ("stop_sequence", &text, Finish::StopSequence(None)),
         ("max_tokens", &text, Finish::Length),
         ("max_tokens", &called, Finish::Length),
-        ("model_context_window_exceeded", &text, Finish::Length),
+        (
+            "model_context_window_exceeded",
+            &text,
+            Finish::ContextWindow,
+        ),
         ("tool_use", &called, Finish::ToolCalls),
         ("end_turn", &called, Finish::ToolCalls),
         ("guardrail_intervened", &text, Finish::ContentFilter),

@@ -113,12 +113,61 @@ fn a_conversation_begins_with_the_user() {
         messages(vec![assistant(vec![Part::text("Hello")])], CLAUDE),
         (
             json!([
-                {"role": "user", "content": [{"text": "."}]},
+                {"role": "user", "content": [{"text": "(start)"}]},
                 {"role": "assistant", "content": [{"text": "Hello"}]},
             ]),
-            vec!["messages".to_owned()]
+            vec![]
         )
     );
+}
+
+#[test]
+fn an_answer_that_has_begun_goes_on_where_the_model_can_do_that() {
+    let turns = || vec![user("a"), assistant(vec![Part::text("b")])];
+    let begun = json!([
+        {"role": "user", "content": [{"text": "a"}]},
+        {"role": "assistant", "content": [{"text": "b"}]},
+    ]);
+    for model in [CLAUDE, NOVA, LLAMA, PROFILE] {
+        assert_eq!(messages(turns(), model), (begun.clone(), vec![]), "{model}");
+    }
+    let mut asked = begun;
+    let go_on = json!({"role": "user", "content": [{"text": "Continue."}]});
+    asked.as_array_mut().unwrap().push(go_on);
+    for model in ["anthropic.claude-opus-4-6-v1", "anthropic.claude-fable-5"] {
+        let lost = vec!["messages".to_owned()];
+        assert_eq!(messages(turns(), model), (asked.clone(), lost), "{model}");
+    }
+}
+
+#[test]
+fn sound_is_for_models_that_hear() {
+    let turns = || {
+        let sound = Part::Audio {
+            data: "QUJD".to_owned(),
+            format: "wav".to_owned(),
+        };
+        vec![turn(Role::User, vec![Part::text("a"), sound])]
+    };
+    for (model, parts, lost) in [
+        (CLAUDE, 1, ["audio"].as_slice()),
+        ("amazon.nova-pro-v1:0", 1, &["audio"]),
+        (PROFILE, 2, &[]),
+    ] {
+        let (messages, losses) = messages(turns(), model);
+        let content = messages[0]["content"].as_array().map(Vec::len);
+        assert_eq!(
+            (content, losses.as_slice()),
+            (
+                Some(parts),
+                lost.iter()
+                    .map(|&l| l.to_owned())
+                    .collect::<Vec<_>>()
+                    .as_slice()
+            ),
+            "{model}"
+        );
+    }
 }
 
 #[test]
@@ -242,6 +291,10 @@ fn audio_in_known_formats() {
     let audio = |format: &str| Part::Audio {
         data: "QUJD".to_owned(),
         format: format.to_owned(),
+    };
+    let content = |parts: Vec<Part>| {
+        let (mut messages, losses) = messages(vec![turn(Role::User, parts)], PROFILE);
+        (messages[0]["content"].take(), losses)
     };
     assert_eq!(
         content(vec![audio("wav")]),

@@ -220,7 +220,14 @@ fn forms_that_cannot_be_had_are_lost() {
         ..ask()
     };
     let array = with_format(json!({"type": "array"}), None);
-    for request in [json_object, array, with_format(json!(true), None)] {
+    assert_eq!(
+        settings(&json_object, CLAUDE),
+        (
+            json!({"system": [{"text": "Answer with a single JSON object and nothing else."}]}),
+            vec!["response_format".to_owned()]
+        )
+    );
+    for request in [array, with_format(json!(true), None)] {
         assert_eq!(
             settings(&request, CLAUDE),
             (json!({}), vec!["response_format".to_owned()])

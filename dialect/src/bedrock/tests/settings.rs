@@ -20,6 +20,7 @@ fn budget(tokens: u64) -> Reasoning {
     }
 }
 
+const OPUS_41: &str = "anthropic.claude-opus-4-1-20250805-v1:0";
 const OPUS_46: &str = "us.anthropic.claude-opus-4-6-v1";
 const OPUS_47: &str = "anthropic.claude-opus-4-7";
 
@@ -157,6 +158,9 @@ fn claude_thinks_within_a_budget() {
         (budget(5000), CLAUDE, None, 5000, ""),
         (budget(5000), OPUS_46, None, 5000, ""),
         (budget(5000), CLAUDE, Some(4000), 3999, "reasoning"),
+        (effort(Effort::Max), CLAUDE, None, 32_768, ""),
+        (effort(Effort::Max), OPUS_41, None, 16_000, ""),
+        (budget(40_000), OPUS_41, None, 31_999, "reasoning"),
         (effort(Effort::High), CLAUDE, Some(8192), 4096, ""),
         (effort(Effort::Minimal), CLAUDE, None, 1024, ""),
         (free(), CLAUDE, None, 16_384, ""),
@@ -191,6 +195,20 @@ fn newer_claude_models_think_as_much_as_they_like() {
             adaptive.clone(),
             json!("medium"),
             "reasoning",
+        ),
+        (
+            reasoning(Effort::XHigh),
+            OPUS_46,
+            adaptive.clone(),
+            json!("high"),
+            "reasoning",
+        ),
+        (
+            reasoning(Effort::XHigh),
+            OPUS_47,
+            adaptive.clone(),
+            json!("xhigh"),
+            "",
         ),
         (free(), OPUS_47, adaptive, Value::Null, ""),
         (
@@ -289,6 +307,13 @@ fn claude_does_not_think_when_it_would_be_refused() {
             signature: None,
         }],
     ));
+    let result = Part::ToolResult {
+        id: "c".to_owned(),
+        parts: Vec::new(),
+        is_error: false,
+        cache: None,
+    };
+    under_way.turns.push(turn(Role::User, vec![result]));
     let (body, losses) = settings(&under_way, CLAUDE);
     assert_eq!(body["additionalModelRequestFields"], Value::Null);
     assert_eq!(losses, ["reasoning"]);

@@ -1,6 +1,6 @@
 use super::*;
 use crate::chat::{Choice, Finish};
-use crate::gemini::read_answer;
+use crate::gemini::{read_answer, read_answer_of};
 use crate::provider_error::ErrorClass;
 use crate::usage::Usage;
 use serde_json::json;
@@ -79,9 +79,9 @@ fn calls_come_whole_with_an_id_or_without() {
     assert_eq!(
         choice.parts,
         [
-            call("call_0_0", "a", r#"{"x":[1,"é"]}"#, google("s")),
+            call("call_00000000_0_0", "a", r#"{"x":[1,"é"]}"#, google("s")),
             call("given", "b", "{}", None),
-            call("call_0_2", "c", "{}", None),
+            call("call_00000000_0_2", "c", "{}", None),
         ]
     );
     assert_eq!(choice.finish, Finish::ToolCalls);
@@ -103,8 +103,13 @@ fn arguments_stay_as_they_were_written_but_on_one_line() {
     assert_eq!(
         parts,
         [
-            call("call_0_0", "a", exact, None),
-            call("call_0_1", "b", r#"{"text":"x \\\" y\\\\","z":[1]}"#, None),
+            call("call_00000000_0_0", "a", exact, None),
+            call(
+                "call_00000000_0_1",
+                "b",
+                r#"{"text":"x \\\" y\\\\","z":[1]}"#,
+                None
+            ),
         ]
     );
 }
@@ -260,4 +265,22 @@ fn an_error_in_a_success_is_an_error() {
         read_answer(b"<html>").unwrap_err().class,
         ErrorClass::Server
     );
+}
+
+#[test]
+fn made_ids_differ_between_answers() {
+    let id = |request: &str, response: Value| {
+        let call = json!({"functionCall": {"name": "f"}});
+        let mut body = json!({"candidates": [{"content": {"parts": [call]}}]});
+        body["responseId"] = response;
+        let answer = read_answer_of(request, body.to_string().as_bytes()).unwrap();
+        let Part::ToolCall { id, .. } = &answer.choices[0].parts[0] else {
+            panic!("{answer:?}");
+        };
+        id.clone()
+    };
+    assert_eq!(id("q1", json!("r1")), id("q2", json!("r1")));
+    assert_ne!(id("q1", json!("r1")), id("q1", json!("r2")));
+    // Where the provider gave none, by the request's.
+    assert_ne!(id("q1", Value::Null), id("q2", Value::Null));
 }

@@ -208,7 +208,7 @@ fn media_of_results_stand_within_them_from_3_on_and_beside_them_before() {
 /// The model's parts, and what is lost.
 #[track_caller]
 fn replayed(model: &str, parts: Vec<Part>, expected: Value, lost: &[&str]) {
-    let turns = vec![user("q"), turn(Role::Assistant, parts)];
+    let turns = vec![user("q"), turn(Role::Assistant, parts), user("r")];
     let (body, losses) = written(&conversation(turns), model);
     assert_eq!(body["contents"][1]["parts"], expected);
     assert_eq!(losses, lost);
@@ -314,4 +314,53 @@ fn parts_of_another_dialect_are_lost() {
         turn(Role::User, vec![result("1", vec![foreign], false)]),
     ];
     assert_eq!(written(&conversation(turns), OLD).1, ["tool_results"]);
+}
+
+#[test]
+fn ids_that_ark_made_do_not_go_back() {
+    let made = crate::chat::MadeIds::of("r1").id(0, 0);
+    let turns = vec![
+        turn(Role::Assistant, vec![call(&made, "f", "{}", None)]),
+        turn(Role::User, vec![result(&made, vec![], false)]),
+    ];
+    let (body, _) = written(&conversation(turns), OLD);
+    for (at, kind) in [(0, "functionCall"), (1, "functionResponse")] {
+        let part = &body["contents"][at]["parts"][0][kind];
+        assert_eq!(part["name"], "f");
+        assert_eq!(part.get("id"), None);
+    }
+}
+
+#[test]
+fn an_answer_that_has_begun_may_not_go_on() {
+    let turns = vec![user("a"), turn(Role::Assistant, vec![Part::text("{")])];
+    let (body, losses) = written(&conversation(turns), OLD);
+    assert_eq!(body["contents"][1]["parts"], json!([{"text": "{"}]));
+    assert_eq!(losses, ["messages"]);
+}
+
+#[test]
+fn the_title_of_a_text_stands_before_it() {
+    let document = |name: Option<&str>| Part::File {
+        source: Source::Text("The capital is Ulaanbaatar.".to_owned()),
+        name: name.map(str::to_owned),
+        cache: None,
+    };
+    let turns = vec![
+        turn(Role::User, vec![document(Some("Mongolia")), document(None)]),
+        turn(Role::Assistant, vec![call("a", "f", "{}", None)]),
+        turn(
+            Role::User,
+            vec![result("a", vec![document(Some("Mongolia"))], false)],
+        ),
+    ];
+    let (body, losses) = written(&conversation(turns), OLD);
+    let titled = "Mongolia\n\nThe capital is Ulaanbaatar.";
+    assert_eq!(
+        body["contents"][0]["parts"],
+        json!([{"text": titled}, {"text": "The capital is Ulaanbaatar."}])
+    );
+    let response = &body["contents"][2]["parts"][0]["functionResponse"];
+    assert_eq!(response["response"]["result"], titled);
+    assert_eq!(losses, [""; 0]);
 }

@@ -84,15 +84,18 @@ fn what_is_beyond_a_bound_is_bounded() {
 fn reasoning_is_a_level_from_3_on_and_a_budget_in_2_5() {
     let effort = |effort| Reasoning {
         effort: Some(effort),
+        summary: Some(false),
         ..Reasoning::default()
     };
     let budget = |tokens| Reasoning {
         budget_tokens: Some(tokens),
+        summary: Some(false),
         ..Reasoning::default()
     };
     let adaptive = Reasoning {
         adaptive: true,
-        summary: Some(true),
+        // Who asks for thinking and says no more is shown it.
+        summary: None,
         ..Reasoning::default()
     };
     let level = |level: &str| json!({"thinkingConfig": {"thinkingLevel": level}});
@@ -106,7 +109,11 @@ fn reasoning_is_a_level_from_3_on_and_a_budget_in_2_5() {
         (pro3, effort(Effort::Minimal), level("LOW"), LOST),
         (pro3, effort(Effort::Medium), level("MEDIUM"), &[]),
         (pro3, effort(Effort::High), level("HIGH"), &[]),
+        (pro3, effort(Effort::XHigh), level("HIGH"), LOST),
         (pro3, effort(Effort::Max), level("HIGH"), LOST),
+        ("gemini-3-pro", effort(Effort::Medium), level("HIGH"), LOST),
+        ("gemini-3-pro", effort(Effort::Low), level("LOW"), &[]),
+        (flash3, effort(Effort::Medium), level("MEDIUM"), &[]),
         (pro3, budget(5000), tokens(5000), &[]),
         (pro3, budget(60_000), tokens(32_768), LOST),
         (pro3, budget(0), level("LOW"), LOST),
@@ -129,6 +136,36 @@ fn reasoning_is_a_level_from_3_on_and_a_budget_in_2_5() {
     let set = |request: &mut ChatRequest| request.reasoning = Some(adaptive.clone());
     let shown = json!({"thinkingConfig": {"includeThoughts": true}});
     config(pro3, set, shown, &[]);
+}
+
+#[test]
+fn thoughts_leave_room_for_the_answer() {
+    let effort = |effort| Reasoning {
+        effort: Some(effort),
+        summary: Some(false),
+        ..Reasoning::default()
+    };
+    let budget = |tokens| Reasoning {
+        budget_tokens: Some(tokens),
+        summary: Some(false),
+        ..Reasoning::default()
+    };
+    const LOST: &[&str] = &["reasoning"];
+    for (model, most, asked, tokens, lost) in [
+        (FLASH, 500, effort(Effort::High), 250, [].as_slice()),
+        (FLASH, 500, effort(Effort::None), 0, &[]),
+        (FLASH, 500, budget(499), 499, &[]),
+        (FLASH, 500, budget(500), 250, LOST),
+        ("gemini-2.5-pro", 100, effort(Effort::High), 128, LOST),
+    ] {
+        let set = |request: &mut ChatRequest| {
+            request.reasoning = Some(asked);
+            request.max_tokens = Some(most);
+        };
+        let thinking = json!({"thinkingBudget": tokens});
+        let expected = json!({"maxOutputTokens": most, "thinkingConfig": thinking});
+        config(model, set, expected, lost);
+    }
 }
 
 #[test]
@@ -339,7 +376,7 @@ fn bytes_go_inline() {
         media(FLASH, part, &expected, None);
     }
     let text = file(Source::Text("plain".to_owned()));
-    media(FLASH, text, &json!({"text": "plain"}), None);
+    media(FLASH, text, &json!({"text": "a.pdf\n\nplain"}), None);
     let detailed = Part::Image {
         source: inline("image/png"),
         detail: Some("high".to_owned()),

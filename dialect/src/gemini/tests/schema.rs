@@ -1,4 +1,4 @@
-use crate::gemini::schema::{cleaned, parameters};
+use crate::gemini::schema::{cleaned, is_acted_on, parameters};
 use serde_json::{Value, json};
 
 #[test]
@@ -72,4 +72,35 @@ fn parameters_are_an_object() {
         json!(["object", "null"])
     );
     assert_eq!(typed(json!({"$ref": "#/$defs/A"})), Value::Null);
+}
+
+#[test]
+fn what_is_not_acted_on_is_known() {
+    for (schema, acted_on) in [
+        (json!({"type": "integer", "exclusiveMinimum": 0}), true),
+        (json!({"type": "number", "exclusiveMinimum": 0}), false),
+        (json!({"const": "a"}), true),
+        (json!({"const": true}), false),
+        (json!({"allOf": [{"type": "string"}]}), true),
+        (
+            json!({"allOf": [{"type": "string"}, {"enum": ["a"]}]}),
+            false,
+        ),
+        (
+            json!({"properties": {"a": {"items": {"pattern": "^a"}}}}),
+            false,
+        ),
+        (
+            json!({"anyOf": [{"type": "null"}, {"minLength": 1}]}),
+            false,
+        ),
+        // A property's name and a value are no keywords.
+        (
+            json!({"properties": {"pattern": {"type": "string"}}, "required": ["pattern"],
+                "default": {"pattern": "a"}, "title": "t", "minItems": 1}),
+            true,
+        ),
+    ] {
+        assert_eq!(is_acted_on(&cleaned(&schema)), acted_on, "{schema}");
+    }
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::chat::Event;
-use crate::gemini::{EVENT_LIMIT_BYTES, StreamReader};
+use crate::gemini::{EVENT_LIMIT_BYTES, StreamReader, read_answer_of};
 use crate::provider_error::ProviderError;
 use serde_json::json;
 
@@ -109,7 +109,7 @@ fn thoughts_signatures_and_calls_are_told_in_order() {
             "0 thought hm",
             "0 proof Google s",
             "0 text So",
-            r#"0 call 0 call_0_0 a Some("t")"#,
+            r#"0 call 0 call_00000000_0_0 a Some("t")"#,
             r#"0 args 0 {"x":1}"#,
             "0 call 1 given b None",
             "0 args 1 {}",
@@ -248,4 +248,25 @@ fn parts_without_an_event_are_left_out_and_logprobs_told() {
         [(0, json!({"content": [token], "refusal": null}))]
     );
     assert_eq!(events, 2);
+}
+
+#[test]
+fn made_ids_are_those_of_the_whole_answer() {
+    for (request, response) in [("q1", json!("r1")), ("q1", Value::Null)] {
+        let mut body = said(json!([{"functionCall": {"name": "f"}}]));
+        body["responseId"] = response;
+        let body = ending(body, "STOP");
+        let answer = read_answer_of(request, body.to_string().as_bytes()).unwrap();
+        let Part::ToolCall { id: expected, .. } = &answer.choices[0].parts[0] else {
+            panic!("{answer:?}");
+        };
+        let mut reader = StreamReader::of_answer(request);
+        let mut ids = Vec::new();
+        reader.push(sse(&[body]).as_bytes(), &mut |event| {
+            if let Event::ToolCall { id, .. } = event {
+                ids.push(id.into_owned());
+            }
+        });
+        assert_eq!(ids, [expected.as_str()]);
+    }
 }

@@ -366,7 +366,7 @@ fn reasoning_in_every_client_s_words() {
     for (written, understood) in [
         (
             json!({"reasoning_effort": "xhigh"}),
-            Some(effort(Effort::Max)),
+            Some(effort(Effort::XHigh)),
         ),
         (
             json!({"reasoning_effort": "none"}),

@@ -134,3 +134,20 @@ fn a_class_has_words_where_the_provider_gave_none() {
         json!({"error": {"message": "m", "type": "tokens", "param": "p", "code": "c"}})
     );
 }
+
+#[test]
+fn a_status_is_no_code() {
+    let coded = |code: &str| {
+        let body = format!(r#"{{"error":{{"message":"x","code":{code}}}}}"#);
+        let written: Value =
+            serde_json::from_slice(&error_body(&read_error(502, body.as_bytes()))).unwrap();
+        written["error"]["code"].clone()
+    };
+    assert_eq!(coded("502"), Value::Null);
+    assert_eq!(
+        coded(r#""1261""#),
+        "context_length_exceeded",
+        "Zhipu's, in OpenAI's words"
+    );
+    assert_eq!(coded(r#""model_busy""#), "model_busy");
+}

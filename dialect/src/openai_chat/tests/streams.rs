@@ -449,7 +449,7 @@ fn a_stream_is_written_byte_for_byte() {
     ] {
         writer.write(&event, &mut out);
     }
-    let head = r#"data: {"id":"chatcmpl-msg_\"1","object":"chat.completion.chunk","created":5,"model":"claude","choices":[{"index":0,"delta":{"#;
+    let head = r#"data: {"id":"chatcmpl-\"1","object":"chat.completion.chunk","created":5,"model":"claude","choices":[{"index":0,"delta":{"#;
     let expected = [
         r#""role":"assistant","content":"","refusal":null},"finish_reason":null}]}"#,
         r#""content":"a\n\"é"},"finish_reason":null}]}"#,

@@ -318,7 +318,7 @@ fn an_answer_is_written_in_full() {
     assert_eq!(
         write(&answer, ChatRequest::default()),
         json!({
-            "id": "chatcmpl-msg_1", "object": "chat.completion", "created": 9, "model": "claude",
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 9, "model": "claude",
             "choices": [{"index": 0, "message": {
                 "role": "assistant", "content": "ab", "refusal": null, "reasoning_content": "hm",
                 "reasoning_details": [

@@ -25,8 +25,12 @@ fn user(parts: Vec<Part>) -> ChatRequest {
 
 /// The body, and what is lost.
 fn write(request: &ChatRequest) -> (Value, Vec<String>) {
+    write_to("gpt", request)
+}
+
+fn write_to(model: &str, request: &ChatRequest) -> (Value, Vec<String>) {
     let target = TargetFacts {
-        model: "gpt",
+        model,
         default_max_tokens: 99,
     };
     let written = write_request(request, &target);
@@ -275,14 +279,110 @@ fn an_assistant_s_turn_leaves_reasoning_behind() {
 }
 
 #[test]
+fn a_history_that_says_nothing_more_than_openai_knows_is_no_loss() {
+    let of = |assistant: &str| {
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"assistant","content":"a",{assistant}}}]}}"#
+        );
+        let request = crate::openai_chat::read_request(body.as_bytes()).unwrap();
+        messages(&request)
+    };
+    let plain = json!([{"role": "assistant", "content": "a"}]);
+    for nothing in [
+        r#""reasoning_content":"""#,
+        r#""reasoning_content":null,"reasoning_details":[]"#,
+        r#""refusal":null,"annotations":[]"#,
+    ] {
+        assert_eq!(of(nothing), (plain.clone(), vec![]), "{nothing}");
+    }
+    let call = |extra: &str| {
+        format!(
+            r#""tool_calls":[{{"id":"i","type":"function","function":{{"name":"f","arguments":""}},"extra_content":{extra}}}]"#
+        )
+    };
+    assert_eq!(of(&call(r#"{"google":{}}"#)).1, [""; 0]);
+    let signed = call(r#"{"google":{"thought_signature":"s"}}"#);
+    for something in [r#""reasoning_content":"hm""#, &signed] {
+        let (messages, losses) = of(something);
+        assert_eq!(losses, ["reasoning_history"]);
+        assert!(!messages.to_string().contains("reasoning"), "{messages}");
+        assert!(!messages.to_string().contains("extra"), "{messages}");
+    }
+}
+
+#[test]
+fn a_vendor_gets_back_what_was_thought() {
+    use crate::openai_chat::ReasoningBack;
+    let thought = |text: &str, signature| Part::Reasoning {
+        text: text.into(),
+        signature,
+    };
+    let signature = Signature {
+        maker: Maker::Anthropic,
+        data: "s".into(),
+    };
+    let call = || Part::ToolCall {
+        id: "i".into(),
+        name: "f".into(),
+        arguments: "{}".into(),
+        cache: None,
+        signature: None,
+    };
+    let hidden = thought("", Some(signature.clone()));
+    let request = |parts: Vec<Part>| ChatRequest {
+        turns: vec![turn(Role::Assistant, parts)],
+        ..ChatRequest::default()
+    };
+    let target = TargetFacts {
+        model: "m",
+        default_max_tokens: 99,
+    };
+    for (back, parts, content, lost) in [
+        (
+            ReasoningBack::LeftOut,
+            vec![thought("a", None), call()],
+            None,
+            true,
+        ),
+        (
+            ReasoningBack::Taken,
+            vec![thought("a", None), thought("b", Some(signature)), call()],
+            Some("ab"),
+            false,
+        ),
+        (ReasoningBack::Taken, vec![call()], None, false),
+        (ReasoningBack::Demanded, vec![call()], Some(""), false),
+        (ReasoningBack::Demanded, vec![Part::text("a")], None, false),
+        (
+            ReasoningBack::Demanded,
+            vec![hidden, call()],
+            Some(""),
+            true,
+        ),
+    ] {
+        let written =
+            crate::openai_chat::write_request_with(&request(parts.clone()), &target, back);
+        let body: Value = serde_json::from_slice(&written.body).unwrap();
+        let written_content = body["messages"][0].get("reasoning_content");
+        assert_eq!(
+            written_content.and_then(Value::as_str),
+            content,
+            "{parts:?}"
+        );
+        assert_eq!(!written.losses.is_empty(), lost, "{parts:?}");
+    }
+}
+
+#[test]
 fn tools_and_every_choice_among_them() {
     let tool = |name: &str| Tool {
         name: name.into(),
         ..Tool::default()
     };
+    let closed = json!({"type": "object", "properties": {}, "additionalProperties": false});
     let f = Tool {
         description: Some("d".into()),
-        parameters: Some(json!({"type": "object"})),
+        parameters: Some(closed.clone()),
         strict: Some(true),
         ..tool("f")
     };
@@ -310,7 +410,7 @@ fn tools_and_every_choice_among_them() {
         assert_eq!(
             body["tools"],
             json!([{"type": "function", "function": {"name": "f", "description": "d",
-                "parameters": {"type": "object"}, "strict": true}}, named("g")])
+                "parameters": closed, "strict": true}}, named("g")])
         );
         assert_eq!(body["tool_choice"], written);
         assert_eq!(body["parallel_tool_calls"], false);
@@ -329,10 +429,11 @@ fn tools_and_every_choice_among_them() {
 
 #[test]
 fn every_response_format() {
+    let closed = json!({"type": "object", "properties": {}, "additionalProperties": false});
     let schema = |name: &str| Format::JsonSchema {
         name: name.into(),
         description: None,
-        schema: json!({"type": "object"}),
+        schema: closed.clone(),
         strict: Some(true),
     };
     for (format, written) in [
@@ -340,11 +441,11 @@ fn every_response_format() {
         (Format::JsonObject, json!({"type": "json_object"})),
         (
             schema("n"),
-            json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}, "strict": true}}),
+            json!({"type": "json_schema", "json_schema": {"name": "n", "schema": closed, "strict": true}}),
         ),
         (
             schema(""),
-            json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}, "strict": true}}),
+            json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": closed, "strict": true}}),
         ),
     ] {
         let request = ChatRequest {
@@ -356,6 +457,63 @@ fn every_response_format() {
 }
 
 #[test]
+fn a_schema_that_openai_s_strictness_forbids_is_not_strict() {
+    let optional = json!({"type": "object", "properties": {"a": {"type": "string"}},
+        "additionalProperties": false});
+    let request = ChatRequest {
+        tools: vec![Tool {
+            name: "f".into(),
+            parameters: Some(optional.clone()),
+            strict: Some(true),
+            ..Tool::default()
+        }],
+        format: Format::JsonSchema {
+            name: "n".into(),
+            description: None,
+            schema: optional,
+            strict: Some(true),
+        },
+        ..user(vec![])
+    };
+    let (body, losses) = write(&request);
+    assert_eq!(body["tools"][0]["function"]["strict"], false);
+    assert_eq!(body["response_format"]["json_schema"]["strict"], false);
+    assert_eq!(losses, ["tools.strict", "response_format"]);
+}
+
+#[test]
+fn a_model_that_reasons_is_told_what_it_takes() {
+    let number = |text: &str| serde_json::from_str(text).ok();
+    let request = ChatRequest {
+        temperature: number("0.5"),
+        top_p: number("1"),
+        stop: vec!["a".into()],
+        frequency_penalty: number("0"),
+        presence_penalty: number("0.2"),
+        logprobs: true,
+        tools: vec![Tool::default()],
+        reasoning: Some(Reasoning {
+            effort: Some(Effort::High),
+            ..Reasoning::default()
+        }),
+        ..user(vec![])
+    };
+    let (body, losses) = write_to("o4-mini", &request);
+    assert_eq!(
+        losses,
+        ["temperature", "stop", "presence_penalty", "logprobs"]
+    );
+    let names: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["model", "messages", "tools", "reasoning_effort"]);
+    // The same with functions beside reasoning, which newer models refuse: they do not reason, and
+    // take a temperature.
+    let (body, losses) = write_to("gpt-5.4", &request);
+    assert_eq!(body["reasoning_effort"], "none");
+    assert_eq!(body["temperature"], 0.5);
+    assert_eq!(losses, ["stop", "presence_penalty", "reasoning"]);
+}
+
+#[test]
 fn reasoning_becomes_an_effort() {
     let reasoning = |effort, budget_tokens| Reasoning {
         effort,
@@ -363,6 +521,7 @@ fn reasoning_becomes_an_effort() {
         ..Reasoning::default()
     };
     for (reasoning, written) in [
+        (reasoning(Some(Effort::XHigh), None), json!("xhigh")),
         (reasoning(Some(Effort::Max), None), json!("xhigh")),
         (reasoning(Some(Effort::None), None), json!("none")),
         (reasoning(None, Some(2048)), json!("low")),

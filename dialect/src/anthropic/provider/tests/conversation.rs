@@ -126,6 +126,29 @@ fn results_stand_first_after_their_calls() {
 }
 
 #[test]
+fn an_id_that_comes_again_names_another_call() {
+    let calls = |id: &str| turn(Role::Assistant, vec![call(id, "")]);
+    let results = |id: &str| turn(Role::User, vec![result(id, vec![])]);
+    let turns = vec![
+        user("a"),
+        calls("call_0_0"),
+        results("call_0_0"),
+        calls("call_0_0"),
+        results("call_0_0"),
+    ];
+    let (messages, losses) = messages(turns, NEW);
+    for (at, member, id) in [
+        (1, "id", "call_0_0"),
+        (2, "tool_use_id", "call_0_0"),
+        (3, "id", "call_0_0-2"),
+        (4, "tool_use_id", "call_0_0-2"),
+    ] {
+        assert_eq!(messages[at]["content"][0][member], id);
+    }
+    assert_eq!(losses, []);
+}
+
+#[test]
 fn arguments_of_earlier_calls_keep_their_numbers() {
     let turns = vec![
         user("a"),

@@ -59,6 +59,25 @@ fn a_budget_stays_below_the_bound() {
 }
 
 #[test]
+fn the_default_and_the_budget_stay_below_what_a_model_allows() {
+    let bounded = enabled(32_000, 31_000);
+    let opus = "claude-opus-4-1-20250805";
+    check(opus, effort(Effort::Max), None, &bounded, false);
+    check(opus, budget(31_001), None, &bounded, true);
+    let all = enabled(33_768, 32_768);
+    check(OLD, effort(Effort::Max), None, &all, false);
+}
+
+#[test]
+fn models_before_3_7_do_not_think() {
+    let plain = r#"{"max_tokens":1000}"#;
+    let first = "claude-3-5-sonnet-20241022";
+    check(first, effort(Effort::High), None, plain, true);
+    check(first, budget(2048), None, plain, true);
+    check(first, effort(Effort::None), None, plain, false);
+}
+
+#[test]
 fn later_models_think_adaptively() {
     let with = |effort: &str| {
         format!(
@@ -69,7 +88,11 @@ fn later_models_think_adaptively() {
     let high = with("high");
     check("claude-opus-4-6", effort(Effort::High), nine, &high, false);
     check(NEW, effort(Effort::Minimal), nine, &with("low"), false);
+    check(NEW, effort(Effort::XHigh), nine, &with("xhigh"), false);
     check(NEW, effort(Effort::Max), nine, &with("max"), false);
+    let six = "claude-opus-4-6";
+    check(six, effort(Effort::XHigh), nine, &with("high"), true);
+    check(six, effort(Effort::Max), nine, &with("max"), false);
     check(NEW, budget(2048), nine, &with("low"), true);
     let shown = r#"{"max_tokens":9,"thinking":{"type":"adaptive","display":"summarized"}}"#;
     check(NEW, adaptive(), nine, shown, false);
@@ -104,6 +127,11 @@ fn thinking_gives_way_to_tools() {
         thinking(&forced(effort(Effort::High)), "claude-opus-4-8"),
         lost
     );
+    let unbound = ChatRequest {
+        max_tokens: None,
+        ..forced(budget(2048))
+    };
+    assert_eq!(write(&unbound, OLD).0["max_tokens"], 1000);
     // It thinks anyway, as much as its effort says.
     let (body, losses) = write(&forced(effort(Effort::High)), NEW);
     assert_eq!(
