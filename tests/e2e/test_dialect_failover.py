@@ -78,8 +78,9 @@ def test_a_stream_without_an_event_moves_on(tower, voice, first, second):
 def test_a_stream_that_breaks_before_it_says_something_moves_on(tower, voices, first, way):
     """The first event of most dialects only says that a message begins: no answer yet."""
     second = DIALECTS[DIALECTS.index(first) - 1]
-    if way == "cut:1" and first == "gemini":
-        # Google's first event has words in it.
+    if way == "cut:1" and first in ("gemini", "openai"):
+        # Google's first event has words in it. OpenAI's names the role, and passes: a model that thinks
+        # in silence sends it long before its first word, and must not be taken for one that hangs.
         way = "cut:0"
     for voice in voices.values():
         heard = voice.ask(pair(first, second), voice.user("Say hello."), f"{first}={way}", True)
