@@ -503,3 +503,32 @@ fn a_vendor_without_functions_is_asked_with_tools() {
         assert_eq!(message["function_call"]["name"], "f", "{message}");
     });
 }
+
+#[test]
+fn an_image_that_a_provider_cannot_be_sent_never_gets_lost_on_the_way() {
+    let asked = |url: &str| {
+        let image = json!([{"type": "image_url", "image_url": {"url": url}}]);
+        json!({"model": "big", "messages": [{"role": "user", "content": image}]}).to_string()
+    };
+    let (remote, here) = ("https://x.test/y.png", "data:image/png;base64,AAAA");
+    for (kinds, url, targets) in [
+        (["bedrock", "openai", "anthropic"], remote, &["b", "c"][..]),
+        (["bedrock", "openai", "anthropic"], here, &["a", "b", "c"]),
+        (["bedrock", "bedrock", "bedrock"], remote, &[]),
+    ] {
+        alone(|| {
+            let mut story = Story::begin_across(kinds, &json!({}));
+            story.request(&asked(url));
+            if targets.is_empty() {
+                let (status, body) = refusal();
+                assert_eq!(
+                    (status, &body["error"]["code"]),
+                    (400, &json!("unsupported"))
+                );
+                assert_eq!(body["error"]["param"], "messages");
+            } else {
+                assert_eq!(story.targets(), targets);
+            }
+        });
+    }
+}

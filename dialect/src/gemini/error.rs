@@ -95,7 +95,11 @@ fn by_message(message: &str) -> Option<ErrorClass> {
         || says(&["user location is not supported", "enable billing"])
     {
         Some(ErrorClass::Auth)
-    } else if says(&["responsible ai practices", "usage guidelines", "usage policies"]) {
+    } else if says(&[
+        "responsible ai practices",
+        "usage guidelines",
+        "usage policies",
+    ]) {
         Some(ErrorClass::ContentPolicy)
     } else {
         None

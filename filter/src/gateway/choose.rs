@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use ark_dialect::anthropic;
 use ark_dialect::chat::{Format, TargetFacts};
-use ark_dialect::loss::{Loss, Severity};
-use ark_dialect::translate::{Asked, Client, write};
-use ark_gateway_core::capability::{Capabilities, Needs};
+use ark_dialect::loss::{Field, Loss, Severity};
+use ark_dialect::translate::{Asked, Client, Wire, write};
+use ark_gateway_core::capability::{Capabilities, Capability, Needs};
 use ark_gateway_core::decide::{Decision, Facts, NoTarget, decide};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::reject::{Reject, RejectCode};
@@ -29,6 +29,27 @@ struct Refused {
     targets: Vec<TargetId>,
     /// What a translation would lose, if that is why.
     field: Option<String>,
+    /// The content that the first could not be sent, if that is why.
+    lacking: Option<Capability>,
+}
+
+impl Refused {
+    fn note(&mut self, loss: &Loss) {
+        if self.field.is_none() {
+            self.field = Some(loss.field.name().into_owned());
+            self.lacking = capability_of(&loss.field);
+        }
+    }
+}
+
+fn capability_of(field: &Field) -> Option<Capability> {
+    [
+        (Field::Images, Capability::Images),
+        (Field::Files, Capability::Files),
+        (Field::Audio, Capability::Audio),
+    ]
+    .into_iter()
+    .find_map(|(lost, capability)| (lost == *field).then_some(capability))
 }
 
 impl GatewayFilter {
@@ -69,7 +90,7 @@ impl GatewayFilter {
         let decision = match decision {
             Ok(decision) => decision,
             Err(NoTarget::Refused) if client == Client::CountTokens => return self.estimate(),
-            Err(why) => return Err(no_target(why, refused.field, &facts.model)),
+            Err(why) => return Err(no_target(why, refused, &facts.model)),
         };
         self.read_if_translated(&policy, &decision, client)?;
         let mut live = shared.borrow_mut();
@@ -127,6 +148,7 @@ impl GatewayFilter {
         client: Client,
     ) -> Result<Refused, Reject> {
         let mut refused = Refused::default();
+        let mut rich = None;
         for (id, target) in targets_of(policy, spec) {
             let Some(provider) = policy.provider(target.provider) else {
                 continue;
@@ -136,18 +158,35 @@ impl GatewayFilter {
                 refused.targets.push(id);
                 continue;
             }
-            let native = client.is_native_to(wire) && !self.has_foreign_signature();
-            if spec.on_loss != OnLoss::Reject || native {
+            if client.is_native_to(wire) && !self.has_foreign_signature() {
                 continue;
             }
-            let written = write(&self.asked()?, client, wire, &facts_of(target));
-            let lost = written.and_then(|w| w.losses.into_iter().find(is_grave));
+            let lost = if spec.on_loss == OnLoss::Reject {
+                let written = write(&self.asked()?, client, wire, &facts_of(target));
+                written.and_then(|w| w.losses.into_iter().find(is_grave))
+            } else if *rich.get_or_insert_with(|| self.may_hold_more_than_text()) {
+                self.lost_content(client, (wire, target))
+            } else {
+                None
+            };
             if let Some(loss) = lost {
                 refused.targets.push(id);
-                refused.field.get_or_insert(loss.field.name().into_owned());
+                refused.note(&loss);
             }
         }
         Ok(refused)
+    }
+
+    /// An image, document or sound that this target could not be sent, in the form in which the client
+    /// sent it: no policy makes that a target for it.
+    fn lost_content(&self, client: Client, (wire, target): (Wire, &TargetSpec)) -> Option<Loss> {
+        // What cannot be read is refused where it must be read.
+        let asked = self.asked().ok()?;
+        let written = write(&asked, client, wire, &facts_of(target))?;
+        written
+            .losses
+            .into_iter()
+            .find(|loss| capability_of(&loss.field).is_some())
     }
 
     /// A request that its first target cannot take as it is must be readable: now is the time to say
@@ -202,10 +241,12 @@ fn is_grave(loss: &Loss) -> bool {
     loss.severity > Severity::Hint
 }
 
-fn no_target(why: NoTarget, field: Option<String>, model: &str) -> Reject {
-    match (why, field) {
+fn no_target(why: NoTarget, refused: Refused, model: &str) -> Reject {
+    match (why, refused.field) {
         (NoTarget::Lacking(capability), _) => Reject::unsupported(capability),
-        (NoTarget::Refused, Some(field)) => Reject::lossy_translation(field),
+        (NoTarget::Refused, Some(field)) => refused
+            .lacking
+            .map_or_else(|| Reject::lossy_translation(field), Reject::unsupported),
         (NoTarget::Pin, _) => Reject::pin_does_not_serve(model),
         (NoTarget::Refused, None) => Reject::new(RejectCode::Unsupported),
         (NoTarget::None, _) => Reject::new(RejectCode::NoTarget),
