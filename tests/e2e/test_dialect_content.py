@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.arrived import arrived, body_of
-from harness.config import only
+from harness.config import only, pair
 from harness.heard import Refused
 from harness.polyglot import NAMES, SIGNED_CALLS, SIGNED_CALLS_MODEL, upstream
 from harness.wanted import PIXEL, SCHEMA
@@ -36,11 +36,14 @@ def test_an_images_url_arrives(tower, voice, name):
     assert url in arrived(tower.fleet, name, heard.request_id)["body"]
 
 
-def test_an_image_by_url_is_a_loss_that_is_told_where_only_bytes_are_taken(tower, voice):
+def test_an_image_by_url_never_reaches_who_takes_only_bytes(tower, voice):
     """Converse takes bytes, and a gateway does not fetch what a stranger's URL names."""
-    heard = voice.ask(only("bedrock"), voice.user("What is this?", "https://images.example/1.png"))
-    assert heard.lost == ["images"] and "image]" not in heard.text
-    assert "images.example" not in arrived(tower.fleet, "bedrock", heard.request_id)["body"]
+    image = voice.user("What is this?", "https://images.example/1.png")
+    with pytest.raises(Refused) as failure:
+        voice.ask(only("bedrock"), image)
+    assert (failure.value.status, failure.value.code) == (400, "unsupported")
+    heard = voice.ask(pair("bedrock", "openai"), image)
+    assert (heard.provider, heard.headers["x-ark-attempts"]) == ("openai", "1")
 
 
 @pytest.mark.parametrize("name", BLIND)
