@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
-use ark_dialect::translate::{Asked, Client};
+use ark_dialect::translate::{Asked, Client, Wire};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
@@ -50,6 +50,14 @@ pub(crate) struct Live {
     pub(crate) anthropic_beta: Option<String>,
     /// The request said how long its body is, so a rewrite must say so too.
     pub(crate) has_content_length: bool,
+}
+
+impl Live {
+    /// Whether bytes pass between the two: they speak the same, and no other maker's signature is in
+    /// the way.
+    pub(crate) fn passes(&self, client: Client, wire: Wire) -> bool {
+        client.is_native_to(wire) && !self.foreign_signature
+    }
 }
 
 /// A request in flight, shared by the contexts of its two roles.

@@ -220,11 +220,6 @@ impl Exchange {
         }
     }
 
-    /// The gate found an error, or nothing, where the first event should be.
-    pub fn gate_failed(&mut self, now: Nanos) {
-        self.attempt_failed(Verdict::FirstEvent, now);
-    }
-
     /// What the provider answered is a failure, whatever its status says.
     pub fn attempt_failed(&mut self, verdict: Verdict, now: Nanos) {
         self.end_attempt(now, Some(verdict));

@@ -42,6 +42,7 @@ pub struct Policy {
     models: BTreeMap<String, ModelId>,
     /// Attempts in flight from this worker, per provider.
     in_flight: Vec<Cell<u32>>,
+    only_openais_models: bool,
 }
 
 impl Policy {
@@ -64,7 +65,9 @@ impl Policy {
             models.insert(model.name.clone(), id);
         }
         let in_flight = snapshot.providers.iter().map(|_| Cell::new(0)).collect();
+        let only_openais_models = snapshot.providers.iter().all(|p| p.kind.is_openais());
         Ok(Self {
+            only_openais_models,
             snapshot,
             keys,
             models,
@@ -132,6 +135,12 @@ impl Policy {
             Priority::Standard => standard,
             Priority::Batch => batch,
         }
+    }
+
+    /// Whether no other maker's model can have answered in a conversation before.
+    #[must_use]
+    pub fn only_openais_models(&self) -> bool {
+        self.only_openais_models
     }
 
     /// Attempts in flight at a provider from this worker.

@@ -87,6 +87,21 @@ pub enum ProviderKind {
     Bedrock,
 }
 
+impl ProviderKind {
+    /// Whether only OpenAI's own models answer there.
+    #[must_use]
+    pub fn is_openais(self) -> bool {
+        match self {
+            Self::Openai | Self::AzureOpenai => true,
+            Self::OpenaiCompatible
+            | Self::Anthropic
+            | Self::Gemini
+            | Self::Vertex
+            | Self::Bedrock => false,
+        }
+    }
+}
+
 /// What to do when a translation to a target's dialect would lose something that the client said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -52,6 +52,29 @@ pub enum Source {
     Text(String),
 }
 
+impl Source {
+    /// A `data:` URL (RFC 2397) in base64 is taken apart; every other URL stays as it is.
+    #[must_use]
+    pub fn of_url(mut url: String) -> Self {
+        const MARK: &str = ";base64,";
+        let head = url
+            .strip_prefix("data:")
+            .and_then(|rest| rest.split_once(MARK))
+            .map(|(head, _)| head);
+        let Some(head) = head else {
+            return Self::Url(url);
+        };
+        let media_type = head.split(';').next().unwrap_or_default().to_owned();
+        let end = "data:".len() + head.len() + MARK.len();
+        // The bytes are megabytes: they are moved, not copied.
+        url.drain(..end);
+        Self::Base64 {
+            media_type,
+            data: url,
+        }
+    }
+}
+
 /// Whose models made a signature: only they accept it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Maker {

@@ -97,7 +97,7 @@ fn image(part: &mut Object<'_>, cache: Option<CacheMark>) -> Result<Part, BadReq
         None => return Err(part.wrong(NAME, "is required and must be an object")),
     };
     Ok(Part::Image {
-        source: url_source(url),
+        source: Source::of_url(url),
         detail,
         cache,
     })
@@ -111,7 +111,7 @@ fn file(part: &mut Object<'_>, cache: Option<CacheMark>) -> Result<Part, BadRequ
     let name = file.text("filename")?;
     let id = file.text("file_id")?;
     let source = match (file.text("file_data")?, id) {
-        (Some(data), _) if data.contains(':') => url_source(data),
+        (Some(data), _) if data.contains(':') => Source::of_url(data),
         // OpenAI's own SDKs show plain base64 of a PDF.
         (Some(data), _) => Source::Base64 {
             media_type: "application/pdf".to_owned(),
@@ -136,24 +136,4 @@ fn audio(part: &mut Object<'_>) -> Result<Part, BadRequest> {
         data: audio.need_text("data")?,
         format: audio.need_text("format")?,
     })
-}
-
-/// A `data:` URL (RFC 2397) in base64 is taken apart; every other URL stays as it is.
-fn url_source(mut url: String) -> Source {
-    const MARK: &str = ";base64,";
-    let head = url
-        .strip_prefix("data:")
-        .and_then(|rest| rest.split_once(MARK))
-        .map(|(head, _)| head);
-    let Some(head) = head else {
-        return Source::Url(url);
-    };
-    let media_type = head.split(';').next().unwrap_or_default().to_owned();
-    let end = "data:".len() + head.len() + MARK.len();
-    // The bytes are megabytes: they are moved, not copied.
-    url.drain(..end);
-    Source::Base64 {
-        media_type,
-        data: url,
-    }
 }

@@ -282,7 +282,7 @@ fn cache_mark(part: &mut Fields) -> Result<Option<CacheMark>, BadRequest> {
 fn image_source(part: &mut Fields) -> Result<Source, BadRequest> {
     let url = part.text("image_url")?;
     match (url, part.text("file_id")?) {
-        (Some(url), _) => Ok(data_url(&url).unwrap_or(Source::Url(url))),
+        (Some(url), _) => Ok(Source::of_url(url)),
         (None, Some(id)) => Ok(Source::FileId(id)),
         (None, None) => Err(BadRequest::new(
             part.path("image_url"),
@@ -295,28 +295,20 @@ fn file_source(part: &mut Fields, name: Option<&str>) -> Result<Source, BadReque
     let data = part.text("file_data")?;
     let url = part.text("file_url")?;
     match (data, url, part.text("file_id")?) {
-        (Some(data), _, _) => Ok(data_url(&data).unwrap_or_else(|| Source::Base64 {
-            media_type: media_type(name.unwrap_or_default()).to_owned(),
-            data,
-        })),
-        (None, Some(url), _) => Ok(data_url(&url).unwrap_or(Source::Url(url))),
+        (Some(data), _, _) => Ok(match Source::of_url(data) {
+            Source::Url(data) => Source::Base64 {
+                media_type: media_type(name.unwrap_or_default()).to_owned(),
+                data,
+            },
+            whole @ (Source::Base64 { .. } | Source::FileId(_) | Source::Text(_)) => whole,
+        }),
+        (None, Some(url), _) => Ok(Source::of_url(url)),
         (None, None, Some(id)) => Ok(Source::FileId(id)),
         (None, None, None) => Err(BadRequest::new(
             part.path("file_data"),
             "must be the file's bytes in base64, unless there is a `file_url` or a `file_id`",
         )),
     }
-}
-
-/// The bytes of a `data:` URL in base64 (RFC 2397).
-fn data_url(url: &str) -> Option<Source> {
-    let (kind, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let media_type = kind.strip_suffix(";base64")?;
-    let media_type = media_type.split(';').next().unwrap_or_default();
-    Some(Source::Base64 {
-        media_type: media_type.to_owned(),
-        data: data.to_owned(),
-    })
 }
 
 /// What a file is, by its name; a PDF when that says nothing, as is the usual file.

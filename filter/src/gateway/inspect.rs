@@ -4,7 +4,6 @@ use ark_dialect::anthropic::FOREIGN_SIGNATURES;
 use ark_dialect::openai_chat::FOREIGN_HISTORY;
 use ark_dialect::translate::{Asked, Client, read};
 use ark_gateway_core::reject::{Reject, RejectCode};
-use ark_gateway_core::snapshot::ProviderKind;
 use ark_wire::markers::MarkerScan;
 use proxy_wasm::types::BufferType;
 
@@ -52,9 +51,9 @@ impl GatewayFilter {
         };
         let (limit, client, is_mixed) = {
             let live = live.borrow();
-            let snapshot = live.exchange.policy().snapshot();
-            let is_mixed = snapshot.providers.iter().any(|p| !is_openais(p.kind));
-            (snapshot.gateway.body_limit_bytes, live.client, is_mixed)
+            let policy = live.exchange.policy();
+            let limit = policy.snapshot().gateway.body_limit_bytes;
+            (limit, live.client, !policy.only_openais_models())
         };
         if size as u64 > limit {
             return Err(Reject::body_too_large(limit));
@@ -121,11 +120,6 @@ impl GatewayFilter {
         live.asked = Some(asked.clone());
         Ok(asked)
     }
-}
-
-/// Whether only OpenAI's own models answer there, so that no history can be another's.
-fn is_openais(kind: ProviderKind) -> bool {
-    matches!(kind, ProviderKind::Openai | ProviderKind::AzureOpenai)
 }
 
 /// A request that its own dialect forbids, as a refusal.

@@ -96,8 +96,7 @@ impl ProviderFilter {
         let target = policy.target(live.exchange.current_target()?)?;
         let wire = wire_of(policy.provider(target.provider)?);
         let client = live.client?;
-        let native =
-            client.is_native_to(wire) && !live.foreign_signature && !live.translated_anyway;
+        let native = live.passes(client, wire) && !live.translated_anyway;
         Some((client, wire, native, live.exchange.stream()))
     }
 
@@ -172,18 +171,15 @@ impl ProviderFilter {
         let out = meter.push(&chunk, end);
         let (usage, events, broken) = (meter.usage(), meter.events(), meter.saw_error());
         let truncated = end && !broken && !meter.saw_end();
-        match (out, truncated) {
-            (RelayOut::Unchanged, false) => {}
-            (RelayOut::Unchanged, true) => {
-                let whole = [chunk, meter.broken_off()].concat();
-                host::replace_body(BufferType::HttpResponseBody, size, &whole);
-            }
-            (RelayOut::Replace(mut bytes), _) => {
-                if truncated {
-                    bytes.extend(meter.broken_off());
-                }
-                host::replace_body(BufferType::HttpResponseBody, size, &bytes);
-            }
+        let mut replaced = match out {
+            RelayOut::Unchanged => None,
+            RelayOut::Replace(bytes) => Some(bytes),
+        };
+        if truncated {
+            replaced.get_or_insert(chunk).extend(meter.broken_off());
+        }
+        if let Some(bytes) = replaced {
+            host::replace_body(BufferType::HttpResponseBody, size, &bytes);
         }
         self.with_exchange(|exchange| {
             exchange.output_estimated(events);

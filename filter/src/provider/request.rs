@@ -82,7 +82,7 @@ impl ProviderFilter {
         let provider = policy.provider(target.provider)?;
         let client = live.client?;
         let wire = wire_of(provider);
-        let native = client.is_native_to(wire) && !live.foreign_signature;
+        let native = live.passes(client, wire);
         host::set_request_header(":authority", &provider.authority);
         let call = (client, native, live.exchange.stream());
         let path = path_of(provider, &target.model, call);

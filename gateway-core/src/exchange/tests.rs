@@ -85,7 +85,7 @@ fn every_way_to_the_next_target() {
         Some((TargetId(1), false))
     );
     exchange.attempt_held(200);
-    exchange.gate_failed(4 * MS);
+    exchange.attempt_failed(Verdict::FirstEvent, 4 * MS);
     exchange.attempt_began("c", 5 * MS);
     exchange.attempt_held(200);
     exchange.attempt_released(7 * MS);
@@ -200,7 +200,7 @@ proptest! {
                 1 if provider > 2 => exchange.attempt_held(status),
                 1 => exchange.attempt_answered(status, now),
                 2 => exchange.attempt_released(now),
-                3 => exchange.gate_failed(now),
+                3 => exchange.attempt_failed(Verdict::FirstEvent, now),
                 4 => exchange.attempt_cut(now),
                 5 => exchange.attempt_complete(),
                 6 => drop(exchange.answer(status, now)),
