@@ -31,9 +31,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 tpot_ms: Some(5.0),
                 failure_rate: Some(0.001),
                 utilisation: Some(0.1),
-                unavailable: false,
+                ..TargetScore::default()
             })
             .collect(),
+        ..Scores::default()
     };
     let policy = Rc::new(Policy::new(snapshot).map_err(|e| e.to_string())?);
     for i in 0..requests {

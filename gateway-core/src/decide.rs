@@ -1,29 +1,34 @@
 //! Which targets, in which order.
 //!
-//! Hard filters first, then a score: a weighted sum of terms in 0..=1, each measured against an
-//! absolute reference (the model's reference price, the priority's SLO, the provider's limits), so
-//! that a target's score does not depend on who else is a candidate.
+//! Hard filters first, then a score: the weighted sum of [`crate::terms`]. The first target is drawn
+//! among those that are as good as the best; the others follow by score, from other failure domains
+//! where there are any.
+
+pub(crate) mod field;
 
 use crate::capability::{Capability, Needs};
-use crate::money::Price;
+use crate::chance;
+use crate::circuit::Circuit;
 use crate::policy::Policy;
-use crate::priority::{Priority, PrioritySpec};
+use crate::priority::{Priority, PrioritySpec, Weights};
 use crate::record::Rule;
 use crate::score::{Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, ProviderId, TargetId, TargetSpec};
+use crate::terms::{Estimate, Inputs, References};
+use field::{Candidate, Field, Fitness};
 
 /// Most targets that one request may try.
 pub const MAX_ATTEMPTS: usize = 3;
 
-/// Scores this close to the best are equal: choosing among them spreads load over workers that
-/// share one set of scores.
-const NEAR_EQUAL: f32 = 0.02;
+/// Gap between two scores at which the better is chosen e times as often, for weights whose sum without
+/// cost is 1. Without cost, as a gap that grew with that weight would let dearer targets in.
+const TEMPERATURE: f32 = 0.01;
 
-/// Output tokens that an answer is expected to have when the request does not bound it lower.
-const EXPECTED_OUTPUT_TOKENS: u64 = 256;
+/// Largest share of a priority's requests that explore one target, whatever is asked for.
+const MOST_EXPLORATION: f32 = 0.25;
 
-/// A term of which nothing is known: the middle of its interval, neither trusted nor condemned.
-const UNKNOWN: f32 = 0.5;
+/// Keeps the draws of exploration apart from those of choice.
+const EXPLORATION: u64 = 1 << 32;
 
 /// What is known of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +46,8 @@ pub struct Facts<'a> {
 }
 
 /// Why no target is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoTarget {
     /// The model has none now.
     None,
@@ -80,51 +86,10 @@ impl Decision {
     }
 }
 
-/// A candidate on its way into the order.
-#[derive(Clone, Copy)]
-struct Candidate {
-    target: TargetId,
-    /// Hard-filtered candidates come after all others: the measure may be wrong, and a request that
-    /// has nothing better is not lost by trying.
-    excluded: bool,
-    score: f32,
-}
-
-/// The best candidates so far, best first; earlier ones win ties, so the operator's order does.
-#[derive(Default)]
-struct Best([Option<Candidate>; MAX_ATTEMPTS]);
-
-impl Best {
-    fn insert(&mut self, candidate: Candidate) {
-        let mut incoming = Some(candidate);
-        for slot in &mut self.0 {
-            let better = match (slot.as_ref(), incoming.as_ref()) {
-                (Some(have), Some(new)) => {
-                    (have.excluded && !new.excluded)
-                        || (have.excluded == new.excluded && new.score > have.score)
-                }
-                (None, Some(_)) => true,
-                (_, None) => false,
-            };
-            if better {
-                std::mem::swap(slot, &mut incoming);
-            }
-        }
-    }
-
-    fn into_decision(self, rule: Rule, limit: usize) -> Option<Decision> {
-        let mut targets = self.0.map(|c| c.map(|c| c.target));
-        for slot in targets.iter_mut().skip(limit.max(1)) {
-            *slot = None;
-        }
-        targets[0].map(|_| Decision { targets, rule })
-    }
-}
-
 /// Orders the targets of the request's model that can take the request.
 ///
 /// `scores` is `None` when nothing is known or what is known is too old: the operator's order rules.
-/// `draw` is uniformly random and decides ties and exploration only.
+/// `draw` is uniformly random and decides among near-equals and exploration only.
 ///
 /// # Errors
 /// Why there is none.
@@ -135,7 +100,8 @@ pub fn decide(
     draw: u64,
 ) -> Result<Decision, NoTarget> {
     let model = policy.model(facts.model).ok_or(NoTarget::None)?;
-    let limit = usize::from(policy.snapshot().gateway.max_attempts);
+    let most = usize::from(policy.snapshot().gateway.max_attempts);
+    let limit = policy.retry_budget().attempts(facts.priority, most);
     let known = scores.filter(|s| s.snapshot == policy.snapshot().version);
     let decision = match (facts.pin, known) {
         (Some(_), _) => in_static_order(policy, model, facts, (Rule::Pin, MAX_ATTEMPTS)),
@@ -143,7 +109,14 @@ pub fn decide(
         (None, Some(_)) if model.targets.len() == 1 => {
             in_static_order(policy, model, facts, (Rule::Only, limit))
         }
-        (None, Some(scores)) => by_score(policy, model, scores, facts, draw),
+        (None, Some(scores)) => {
+            let judge = Judge::new(policy, model, scores, facts);
+            let field = judge.field();
+            judge.first(&field, draw).map(|(first, rule)| Decision {
+                targets: field.in_order(policy, first, limit),
+                rule,
+            })
+        }
     };
     decision.ok_or_else(|| why_none(policy, model, facts))
 }
@@ -154,11 +127,12 @@ fn in_static_order(
     facts: &Facts<'_>,
     (rule, limit): (Rule, usize),
 ) -> Option<Decision> {
-    let mut best = Best::default();
-    for target in usable(policy, model, facts) {
-        best.insert(candidate(target));
+    let mut usable = usable(policy, model, facts).map(|(target, _)| target);
+    let mut targets = [None; MAX_ATTEMPTS];
+    for slot in targets.iter_mut().take(limit.max(1)) {
+        *slot = usable.next();
     }
-    best.into_decision(rule, limit)
+    targets[0].map(|_| Decision { targets, rule })
 }
 
 /// The targets that are left by the hard filters: the pin, capabilities, the dialect's own.
@@ -166,12 +140,10 @@ fn usable<'a>(
     policy: &'a Policy,
     model: &'a ModelSpec,
     facts: &'a Facts<'_>,
-) -> impl Iterator<Item = TargetId> + 'a {
-    of_pin(policy, model, facts)
-        .filter(|(target, spec)| {
-            spec.capabilities.lacks(&facts.needs).is_none() && !facts.refused.contains(target)
-        })
-        .map(|(target, _)| target)
+) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
+    of_pin(policy, model, facts).filter(|(target, spec)| {
+        spec.capabilities.lacks(&facts.needs).is_none() && !facts.refused.contains(target)
+    })
 }
 
 fn of_pin<'a>(
@@ -204,174 +176,161 @@ fn why_none(policy: &Policy, model: &ModelSpec, facts: &Facts<'_>) -> NoTarget {
     }
 }
 
-fn candidate(target: TargetId) -> Candidate {
-    Candidate {
-        target,
-        excluded: false,
-        score: 0.0,
-    }
+/// Judges the targets of one request.
+pub(crate) struct Judge<'a> {
+    policy: &'a Policy,
+    model: &'a ModelSpec,
+    scores: &'a Scores,
+    facts: &'a Facts<'a>,
+    spec: &'a PrioritySpec,
+    references: References,
 }
 
-fn by_score(
-    policy: &Policy,
-    model: &ModelSpec,
-    scores: &Scores,
-    facts: &Facts<'_>,
-    draw: u64,
-) -> Option<Decision> {
-    let spec = policy.priority(facts.priority);
-    let limit = usize::from(policy.snapshot().gateway.max_attempts);
-    let mut best = Best::default();
-    let mut unknown = None;
-    let mut unknown_seen = 0u64;
-    for target in usable(policy, model, facts) {
-        let measured = scores.targets.get(usize::from(target.0));
-        let measured = measured.copied().unwrap_or_default();
-        let load = utilisation(policy, target, &measured);
-        best.insert(Candidate {
-            target,
-            excluded: measured.unavailable || load >= 1.0,
-            score: score(policy, model, target, (&measured, load), facts),
-        });
-        if measured.ttft_ms.is_none() && !measured.unavailable {
-            unknown_seen += 1;
-            if (draw >> 32).is_multiple_of(unknown_seen) {
-                unknown = Some(target);
-            }
-        }
-    }
-    if let Some(target) = unknown {
-        let dice = f64::from((draw & 0xffff) as u16) / 65_536.0;
-        if dice < f64::from(spec.exploration_share) {
-            best.move_first(target);
-            return best.into_decision(Rule::Explore, limit);
-        }
-    }
-    let rule = best.spread(draw >> 16);
-    best.into_decision(rule, limit)
-}
-
-impl Best {
-    /// Puts `target` first, keeping the others in order and dropping the last when it was not there.
-    fn move_first(&mut self, target: TargetId) {
-        let mut carried = Some(candidate(target));
-        for slot in &mut self.0 {
-            std::mem::swap(slot, &mut carried);
-            if carried.is_none_or(|c| c.target == target) {
-                break;
-            }
+impl<'a> Judge<'a> {
+    pub(crate) fn new(
+        policy: &'a Policy,
+        model: &'a ModelSpec,
+        scores: &'a Scores,
+        facts: &'a Facts<'a>,
+    ) -> Self {
+        let spec = policy.priority(facts.priority);
+        let learnt = scores.models.get(usize::from(facts.model.0));
+        let estimate = Estimate::of(&facts.needs, learnt);
+        Self {
+            policy,
+            model,
+            scores,
+            facts,
+            spec,
+            references: References::of(model, (facts.priority, spec), estimate, scores.workers),
         }
     }
 
-    /// Draws the first among near-equals.
-    fn spread(&mut self, draw: u64) -> Rule {
-        let Some(first) = self.0[0] else {
-            return Rule::Score;
+    pub(crate) fn references(&self) -> &References {
+        &self.references
+    }
+
+    /// What a score is a share of.
+    pub(crate) fn weights_sum(&self) -> f32 {
+        let w = self.spec.weights;
+        (w.cost + w.performance + w.reliability + w.load + w.compliance).max(f32::MIN_POSITIVE)
+    }
+
+    pub(crate) fn measured(&self, target: TargetId) -> TargetScore {
+        let measured = self.scores.targets.get(usize::from(target.0));
+        measured.copied().unwrap_or_default()
+    }
+
+    /// Everybody who is left by the hard filters.
+    pub(crate) fn field(&self) -> Field {
+        let mut field = Field::default();
+        for (target, spec) in usable(self.policy, self.model, self.facts) {
+            let measured = self.measured(target);
+            let inputs = self.references.inputs(self.policy, target, &measured);
+            field.push(Candidate {
+                target,
+                provider: spec.provider,
+                fitness: fitness(&measured, &inputs, self.references.ceiling),
+                score: self.references.terms(&inputs).weighed(&self.spec.weights),
+                crowd: crowd(self.policy, spec.provider),
+            });
+        }
+        field
+    }
+
+    /// Who is tried first, and by which rule.
+    pub(crate) fn first(&self, field: &Field, draw: u64) -> Option<(TargetId, Rule)> {
+        if let Some(target) = self.explored(field, draw) {
+            return Some((target, Rule::Explore));
+        }
+        let drawn = field.draw(self.temperature(), draw)?;
+        let rule = match drawn.among_equals {
+            true => Rule::NearEqual,
+            false => Rule::Score,
         };
-        let equals = self
-            .0
-            .iter()
-            .flatten()
-            .filter(|c| c.excluded == first.excluded && first.score - c.score <= NEAR_EQUAL)
-            .count();
-        if equals < 2 {
-            return Rule::Score;
+        Some((drawn.target, rule))
+    }
+
+    /// See [`TEMPERATURE`].
+    pub(crate) fn temperature(&self) -> f32 {
+        let Weights {
+            cost: _,
+            performance,
+            reliability,
+            load,
+            compliance,
+        } = self.spec.weights;
+        TEMPERATURE * (performance + reliability + load + compliance)
+    }
+
+    /// The share of this priority's requests that explore a candidate, 0 to [`MOST_EXPLORATION`].
+    ///
+    /// What is known of it is an interval. It is worth a try when it may be better than the best, or
+    /// when its circuit waits for probes.
+    pub(crate) fn exploration(&self, candidate: &Candidate, best: &Candidate) -> f32 {
+        if self.spec.exploration_share <= 0.0 || self.facts.priority == Priority::Critical {
+            return 0.0;
         }
-        let chosen = usize::try_from(draw % equals as u64).unwrap_or(0);
-        if let Some(group) = self.0.get_mut(..=chosen) {
-            group.rotate_right(1);
+        let measured = self.measured(candidate.target);
+        if measured.explore <= 0.0 || candidate.target == best.target {
+            return 0.0;
         }
-        Rule::NearEqual
+        let is_worth_it = match (measured.circuit, candidate.fitness) {
+            (_, Fitness::Open | Fitness::Unavailable) => false,
+            (Circuit::HalfOpen, _) => true,
+            (Circuit::Closed | Circuit::Open, Fitness::Limited) => false,
+            (Circuit::Closed | Circuit::Open, Fitness::Fit) => {
+                self.hoped_score(candidate.target, &measured) > best.score
+            }
+        };
+        if is_worth_it {
+            (measured.explore * self.spec.exploration_share).min(MOST_EXPLORATION)
+        } else {
+            0.0
+        }
+    }
+
+    fn hoped_score(&self, target: TargetId, measured: &TargetScore) -> f32 {
+        let inputs = self.references.inputs(self.policy, target, measured);
+        let hoped = inputs.hoped(measured, self.references.estimate);
+        self.references.terms(&hoped).weighed(&self.spec.weights)
+    }
+
+    fn explored(&self, field: &Field, draw: u64) -> Option<TargetId> {
+        let best = field.best()?;
+        let mut least: Option<(f32, TargetId)> = None;
+        for candidate in field.all() {
+            let share = self.exploration(candidate, best);
+            if share <= 0.0 {
+                continue;
+            }
+            let salt = EXPLORATION | u64::from(candidate.target.0);
+            let dice = chance::unit(chance::mix(draw, salt));
+            // Several that are drawn at once: the one that was drawn most clearly.
+            if dice < share && least.is_none_or(|(least, _)| dice < least) {
+                least = Some((dice, candidate.target));
+            }
+        }
+        least.map(|(_, target)| target)
     }
 }
 
-/// The score of one target for one request, 0 to 1; higher is better.
-fn score(
-    policy: &Policy,
-    model: &ModelSpec,
-    target: TargetId,
-    (measured, load): (&TargetScore, f32),
-    facts: &Facts<'_>,
-) -> f32 {
-    let spec = policy.priority(facts.priority);
-    let w = spec.weights;
-    let total = w.cost + w.performance + w.reliability + w.load + w.compliance;
-    let price = policy.target(target).and_then(|t| t.price);
-    let sum = w.cost * cost_term(price, model.reference_price, facts)
-        + w.performance * performance_term(measured, spec, facts)
-        + w.reliability * reliability_term(measured, spec)
-        + w.load * (1.0 - load.clamp(0.0, 1.0))
-        + w.compliance * compliance_term(policy, target);
-    if total > 0.0 { sum / total } else { UNKNOWN }
+fn fitness(measured: &TargetScore, inputs: &Inputs, ceiling: f32) -> Fitness {
+    match measured.circuit {
+        _ if measured.unavailable => Fitness::Unavailable,
+        Circuit::Open => Fitness::Open,
+        Circuit::HalfOpen => Fitness::Limited,
+        Circuit::Closed if inputs.utilisation >= ceiling => Fitness::Limited,
+        Circuit::Closed => Fitness::Fit,
+    }
 }
 
-fn output_tokens(facts: &Facts<'_>) -> u64 {
-    facts
-        .needs
-        .max_output_tokens
-        .map_or(EXPECTED_OUTPUT_TOKENS, |n| n.min(EXPECTED_OUTPUT_TOKENS))
-}
-
-/// One half at the reference price, towards one for free; an unknown price counts as the reference.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a ratio of sums of money needs no 64 bits"
-)]
-fn cost_term(price: Option<Price>, reference: Option<Price>, facts: &Facts<'_>) -> f32 {
-    let (Some(price), Some(reference)) = (price, reference) else {
-        return UNKNOWN;
-    };
-    let output = output_tokens(facts);
-    let cost = price.cost_of(facts.needs.input_tokens, output).0 as f32;
-    let reference = reference.cost_of(facts.needs.input_tokens, output).0 as f32;
-    half_at(cost, reference)
-}
-
-/// One half when the expected latency is the SLO's.
-#[expect(clippy::cast_precision_loss, reason = "a few hundred tokens fit")]
-fn performance_term(measured: &TargetScore, spec: &PrioritySpec, facts: &Facts<'_>) -> f32 {
-    let Some(ttft) = measured.ttft_ms else {
-        return UNKNOWN;
-    };
-    let expected = ttft + measured.tpot_ms.unwrap_or(0.0) * output_tokens(facts) as f32;
-    half_at(expected, spec.slo.latency_ms)
-}
-
-/// One half when the failure rate is the SLO's.
-fn reliability_term(measured: &TargetScore, spec: &PrioritySpec) -> f32 {
-    measured
-        .failure_rate
-        .map_or(UNKNOWN, |rate| half_at(rate, spec.slo.failure_rate))
-}
-
-/// Certifications with diminishing returns.
-fn compliance_term(policy: &Policy, target: TargetId) -> f32 {
-    let held = policy
-        .target(target)
-        .and_then(|t| policy.provider(t.provider))
-        .map_or(0.0, |p| f32::from(p.certifications));
-    held / (held + 2.0)
-}
-
-/// The provider's utilisation as the sidecar measured it, or as this worker alone causes it.
 #[expect(clippy::cast_precision_loss, reason = "request counts fit")]
-fn utilisation(policy: &Policy, target: TargetId, measured: &TargetScore) -> f32 {
-    let Some(provider) = policy.target(target).map(|t| t.provider) else {
-        return 0.0;
-    };
+fn crowd(policy: &Policy, provider: ProviderId) -> f32 {
     let takes = policy
         .provider(provider)
         .map_or(1, |p| p.max_in_flight.max(1));
-    let own = policy.in_flight(provider) as f32 / takes as f32;
-    measured.utilisation.unwrap_or(0.0).max(own)
-}
-
-/// 1 at zero, one half when `value` equals `reference`, towards 0 beyond it.
-fn half_at(value: f32, reference: f32) -> f32 {
-    if reference <= 0.0 {
-        return UNKNOWN;
-    }
-    reference / (reference + value.max(0.0))
+    policy.in_flight(provider) as f32 / takes as f32
 }
 
 #[cfg(test)]

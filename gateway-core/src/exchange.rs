@@ -154,6 +154,7 @@ impl Exchange {
     /// The targets were put in order. `estimate` stands in when no provider reports usage.
     pub fn decided(&mut self, decision: Decision, knowledge: Knowledge, input_tokens: u64) {
         self.decision = Some(decision);
+        self.policy.retry_budget().earn();
         self.knowledge = knowledge;
         self.estimate.input_tokens = input_tokens;
     }
@@ -393,6 +394,7 @@ impl Exchange {
             .model
             .and_then(|m| self.policy.model(m))
             .map_or(u64::MAX, |m| u64::from(m.first_byte_timeout_ms) * 1_000_000);
+        let is_retry = self.attempts.len() > 1;
         let Some(attempt) = self.attempts.last_mut() else {
             return;
         };
@@ -408,6 +410,9 @@ impl Exchange {
         });
         attempt.ended = Some((now, verdict));
         self.policy.attempt_ended(attempt.provider);
+        if is_retry && verdict.is_provider_fault() {
+            self.policy.retry_budget().spend();
+        }
     }
 
     /// Ends the exchange. The record, the first time; `None` for every call after.

@@ -6,17 +6,22 @@
 
 pub mod admit;
 pub mod capability;
+mod chance;
+pub mod circuit;
 pub mod decide;
 pub mod exchange;
+pub mod explain;
 pub mod limit;
 pub mod money;
 pub mod policy;
 pub mod priority;
 pub mod record;
 pub mod reject;
+pub mod retry_budget;
 pub mod score;
 pub mod snapshot;
 pub mod sync;
+pub mod terms;
 
 #[cfg(test)]
 mod testing;

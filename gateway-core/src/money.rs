@@ -9,6 +9,21 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct MicroUsd(pub u64);
 
+/// An amount of money in millionths of a micro-USD: what a price times a count of tokens is, exactly.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct PicoUsd(pub u64);
+
+impl PicoUsd {
+    /// Rounded up to the next micro-USD.
+    #[must_use]
+    pub fn in_micro_usd(self) -> MicroUsd {
+        MicroUsd(self.0.div_ceil(1_000_000))
+    }
+}
+
 /// The price of one token kind: micro-USD per million tokens (USD 0.15 per million is 150 000).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -43,12 +58,20 @@ pub struct Price {
 }
 
 impl Price {
-    /// The cost of an exchange of `input_tokens` and `output_tokens`.
+    /// The exact cost of an exchange, saturating: for comparing many prices fast.
+    #[must_use]
+    pub fn exact_cost_of(self, input_tokens: u64, output_tokens: u64) -> PicoUsd {
+        let input = self.input.0.saturating_mul(input_tokens);
+        PicoUsd(input.saturating_add(self.output.0.saturating_mul(output_tokens)))
+    }
+
+    /// The cost of an exchange of `input_tokens` and `output_tokens`, rounded up to the next micro-USD
+    /// once, as a whole; saturates instead of wrapping.
     #[must_use]
     pub fn cost_of(self, input_tokens: u64, output_tokens: u64) -> MicroUsd {
-        self.input
-            .cost_of(input_tokens)
-            .plus(self.output.cost_of(output_tokens))
+        let exact = |price: MicroUsdPerMillion, tokens| u128::from(price.0) * u128::from(tokens);
+        let sum = exact(self.input, input_tokens).saturating_add(exact(self.output, output_tokens));
+        MicroUsd(u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }
 }
 
@@ -65,6 +88,10 @@ mod tests {
         assert_eq!(price.cost_of(0, 0), MicroUsd(0));
         assert_eq!(price.cost_of(1, 0), MicroUsd(1));
         assert_eq!(price.cost_of(1_000_000, 1_000_000), MicroUsd(750_000));
+        assert_eq!(price.exact_cost_of(3, 1), PicoUsd(1_050_000));
+        assert_eq!(price.exact_cost_of(3, 1).in_micro_usd(), MicroUsd(2));
+        assert_eq!(price.exact_cost_of(u64::MAX, 1), PicoUsd(u64::MAX));
+        assert_eq!(price.cost_of(1, 1), MicroUsd(1), "rounded once");
         let dear = MicroUsdPerMillion(2_000_000);
         assert_eq!(dear.cost_of(u64::MAX), MicroUsd(u64::MAX));
     }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::priority::{Priority, PrioritySpec};
+use crate::retry_budget::RetryBudget;
 use crate::snapshot::{
     KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot, TargetId,
     TargetSpec,
@@ -43,6 +44,9 @@ pub struct Policy {
     /// Attempts in flight from this worker, per provider.
     in_flight: Vec<Cell<u32>>,
     only_openais_models: bool,
+    /// Per provider the index of the first one in its region, or its own where that is not known.
+    regions: Vec<u16>,
+    retry_budget: RetryBudget,
 }
 
 impl Policy {
@@ -68,6 +72,8 @@ impl Policy {
         let only_openais_models = snapshot.providers.iter().all(|p| p.kind.is_openais());
         Ok(Self {
             only_openais_models,
+            regions: regions(&snapshot.providers),
+            retry_budget: RetryBudget::default(),
             snapshot,
             keys,
             models,
@@ -149,16 +155,31 @@ impl Policy {
         self.in_flight.get(usize::from(id.0)).map_or(0, Cell::get)
     }
 
-    pub(crate) fn attempt_began(&self, id: ProviderId) {
+    /// An attempt at a provider began.
+    pub fn attempt_began(&self, id: ProviderId) {
         if let Some(count) = self.in_flight.get(usize::from(id.0)) {
             count.set(count.get().saturating_add(1));
         }
     }
 
-    pub(crate) fn attempt_ended(&self, id: ProviderId) {
+    /// An attempt at a provider ended.
+    pub fn attempt_ended(&self, id: ProviderId) {
         if let Some(count) = self.in_flight.get(usize::from(id.0)) {
             count.set(count.get().saturating_sub(1));
         }
+    }
+
+    /// What this worker may still spend on retries.
+    #[must_use]
+    pub fn retry_budget(&self) -> &RetryBudget {
+        &self.retry_budget
+    }
+
+    /// Whether two providers are in one region, as far as is known.
+    #[must_use]
+    pub fn same_region(&self, a: ProviderId, b: ProviderId) -> bool {
+        let region = |id: ProviderId| self.regions.get(usize::from(id.0)).copied().unwrap_or(id.0);
+        region(a) == region(b)
     }
 
     /// A provider by its name.
@@ -188,6 +209,17 @@ pub fn grants(key: &KeySpec, model: ModelId) -> bool {
         ModelGrant::All => true,
         ModelGrant::Only(ids) => ids.contains(&model),
     }
+}
+
+fn regions(providers: &[ProviderSpec]) -> Vec<u16> {
+    let first_like = |(own, provider): (usize, &ProviderSpec)| {
+        let at = match &provider.region {
+            Some(_) => providers.iter().position(|p| p.region == provider.region),
+            None => None,
+        };
+        u16::try_from(at.unwrap_or(own)).unwrap_or(u16::MAX)
+    };
+    providers.iter().enumerate().map(first_like).collect()
 }
 
 fn check_references(snapshot: &Snapshot) -> Result<(), BadSnapshot> {

@@ -31,6 +31,17 @@ impl Priority {
         }
     }
 
+    /// How much of what a provider takes this priority may fill, 0 to 1: the rest is kept for the more
+    /// urgent ones.
+    #[must_use]
+    pub fn ceiling(self) -> f32 {
+        match self {
+            Self::Critical => 1.0,
+            Self::Standard => 0.85,
+            Self::Batch => 0.7,
+        }
+    }
+
     /// Reads the name that [`Priority::as_str`] writes.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

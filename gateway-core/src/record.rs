@@ -176,6 +176,9 @@ pub struct AttemptRecord {
     /// What the translation to the target's dialect left out, by `dialect::loss::Field`'s labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,
+    /// The provider's word when to come back, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 /// What happened to one request. Holds no content and no secret.

@@ -164,6 +164,15 @@ pub struct ProviderSpec {
     pub certifications: u8,
     /// Concurrent requests it takes, all Envoy workers together.
     pub max_in_flight: u32,
+    /// Where it processes data: providers in one region tend to fail together.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Requests per minute that it takes; `None` when the operator has not said.
+    #[serde(default)]
+    pub requests_per_minute: Option<u32>,
+    /// Tokens per minute that it takes, prompt and completion; `None` when the operator has not said.
+    #[serde(default)]
+    pub tokens_per_minute: Option<u64>,
 }
 
 /// One way to serve a model: a provider and its name for the model.

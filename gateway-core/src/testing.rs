@@ -83,7 +83,7 @@ fn sha256_hex(secret: &str) -> String {
     digest.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn price(percent: u64) -> Price {
+pub(crate) fn price(percent: u64) -> Price {
     Price {
         input: MicroUsdPerMillion(2_500 * percent),
         output: MicroUsdPerMillion(10_000 * percent),
@@ -101,6 +101,9 @@ fn provider(name: &str) -> ProviderSpec {
         tier: Tier::Official,
         certifications: 1,
         max_in_flight: 100,
+        region: None,
+        requests_per_minute: None,
+        tokens_per_minute: None,
     }
 }
 

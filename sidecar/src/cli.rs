@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ark_gateway_core::priority::Priority;
+use ark_sidecar::replay::load::Mix;
 use ark_sidecar::serve::Options;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -33,6 +35,13 @@ pub(crate) enum Command {
     /// Print configuration for others
     #[command(subcommand)]
     Render(RenderCommand),
+    /// Replay a request trace against policies: what each would have cost, and how it would have gone
+    ///
+    /// The gateway's own decisions in a simulation of the providers, and next to them what simpler ways
+    /// and an oracle that sees the future would have done. A table goes to standard output.
+    Replay(Replay),
+    /// Explain where a request goes, and why: every candidate with what removed it or how it scores
+    Explain(Explain),
     /// Make client keys and their digests
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -144,4 +153,113 @@ pub(crate) enum KeysCommand {
     New,
     /// Print the digest of the key on standard input
     Hash,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The trace: Azure's CSV (TIMESTAMP,ContextTokens,GeneratedTokens) or JSONL with at_ms,
+    /// input_tokens and output_tokens, and optionally priority, model, max_tokens and stream
+    #[arg(value_name = "TRACE")]
+    pub(crate) trace: PathBuf,
+    /// A policy to replay, as ark.yaml; several are compared, the first is held against baselines
+    #[arg(long = "policy", value_name = "FILE", required = true)]
+    pub(crate) policies: Vec<PathBuf>,
+    /// How providers behave, YAML or JSON by provider name; others behave as their tier does
+    #[arg(long, value_name = "FILE")]
+    pub(crate) providers: Option<PathBuf>,
+    /// Print how the first policy's providers are taken to behave, as a file for --providers, and stop
+    #[arg(long)]
+    pub(crate) print_providers: bool,
+    /// Of everything random: the same seed gives the same report
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Play the trace so many times, one after the other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) repeat: u32,
+    /// Play it so many times faster than it was
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) rate: f64,
+    /// Priorities of requests whose trace has none, in percent
+    #[arg(long, default_value = "critical=30,standard=40,batch=30")]
+    pub(crate) mix: Mix,
+    /// The model that requests ask for whose trace names none; default: that with the most targets
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Envoy workers, each with its own knowledge
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: u16,
+    /// Leave the baselines out
+    #[arg(long)]
+    pub(crate) no_baselines: bool,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Write the report as HTML with charts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// The model that the request names
+    pub(crate) model: String,
+    /// The configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "ARK_CONFIG",
+        default_value = "ark.yaml"
+    )]
+    pub(crate) config: PathBuf,
+    /// What /v1/scores of the admin port answered; without it the operator's order rules
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scores: Option<PathBuf>,
+    /// The request's priority
+    #[arg(long, default_value = "standard")]
+    pub(crate) priority: PriorityName,
+    /// Its prompt, in tokens
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) input_tokens: u64,
+    /// Its bound on completion tokens
+    #[arg(long)]
+    pub(crate) max_tokens: Option<u64>,
+    /// What it needs of a target
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) needs: Vec<Need>,
+    /// The provider that it pins
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) pin: Option<String>,
+    /// The random number that draws among near-equals
+    #[arg(long, default_value_t = 0)]
+    pub(crate) draw: u64,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PriorityName {
+    Critical,
+    Standard,
+    Batch,
+}
+
+impl From<PriorityName> for Priority {
+    fn from(name: PriorityName) -> Self {
+        match name {
+            PriorityName::Critical => Self::Critical,
+            PriorityName::Standard => Self::Standard,
+            PriorityName::Batch => Self::Batch,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Need {
+    Tools,
+    JsonSchema,
+    Images,
+    Files,
+    Audio,
+    Embeddings,
 }

@@ -20,6 +20,7 @@ use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 use crate::Ms;
 use crate::config::{Config, Date, compile};
 use crate::envoy::{self, Mode, Place};
+use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
 use crate::rollout::{Facts, Rollout};
@@ -135,6 +136,8 @@ impl Control {
                 .collect(),
         };
         self.observations.configure(&targets_of(&self.config));
+        self.observations
+            .configure_limits(&self.known.models, limits_of(&self.config));
         self.want_providers();
         self.publish(now);
     }
@@ -383,6 +386,15 @@ fn targets_of(config: &Config) -> BTreeSet<(String, String)> {
     targets
         .map(|target| (target.provider.clone(), target.model.clone()))
         .collect()
+}
+
+fn limits_of(config: &Config) -> BTreeMap<String, Limits> {
+    let limits = |provider: &crate::config::ProviderConfig| Limits {
+        requests: provider.limits.requests_per_minute,
+        tokens: provider.limits.tokens_per_minute,
+    };
+    let providers = config.providers.iter();
+    providers.map(|p| (p.name.clone(), limits(p))).collect()
 }
 
 #[cfg(test)]

@@ -75,6 +75,49 @@ impl Histogram {
     }
 }
 
+/// The same buckets, forgotten by halves: what was counted one half-life ago weighs half as much.
+///
+/// New counts weigh more instead of old ones less (forward decay: Cormode et al., ICDE 2009), so
+/// nothing has to be touched as time passes.
+#[derive(Clone, Debug, Default)]
+pub struct Fading {
+    counts: Vec<f32>,
+}
+
+impl Fading {
+    /// Counts one duration of microseconds with a weight.
+    pub fn record(&mut self, us: u64, weight: f32) {
+        if self.counts.is_empty() {
+            self.counts = vec![0.0; BUCKETS];
+        }
+        if let Some(count) = self.counts.get_mut(bucket_of(us)) {
+            *count += weight;
+        }
+    }
+
+    /// Multiplies all weights, so that they stay within what a float can hold.
+    pub fn scale(&mut self, factor: f32) {
+        for count in &mut self.counts {
+            *count *= factor;
+        }
+    }
+
+    /// The quantile `q` (0 to 1) in milliseconds; `None` when nothing was counted.
+    #[must_use]
+    pub fn quantile_ms(&self, q: f32) -> Option<f32> {
+        let total: f32 = self.counts.iter().sum();
+        if total <= 0.0 {
+            return None;
+        }
+        let mut seen = 0.0;
+        let at = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= q * total
+        });
+        Some(middle_ms(at.unwrap_or(BUCKETS - 1)))
+    }
+}
+
 #[allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -129,6 +172,23 @@ mod tests {
             prop_assert!((got - exact).abs() <= exact * 0.025, "{got} for {exact}");
             prop_assert_eq!(left.quantile_ms(q), Some(got), "merging is counting together");
         }
+    }
+
+    #[test]
+    fn what_fades_is_outweighed() {
+        let mut fading = Fading::default();
+        assert_eq!(fading.quantile_ms(0.5), None);
+        for _ in 0..100 {
+            fading.record(100_000, 1.0);
+        }
+        for _ in 0..10 {
+            fading.record(900_000, 16.0);
+        }
+        fading.scale(0.001);
+        let median = fading.quantile_ms(0.5).unwrap();
+        assert!((875.0..925.0).contains(&median), "{median}");
+        let low = fading.quantile_ms(0.3).unwrap();
+        assert!((97.0..103.0).contains(&low), "{low}");
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! Ark control plane.
 
+pub mod bounds;
 pub mod config;
 pub mod control;
 pub mod credential;
 pub mod digest;
 pub mod envoy;
+pub mod explaining;
 pub mod histogram;
 pub mod http;
 pub mod keys;
+pub mod memory;
+pub mod meter;
 pub mod metrics;
 pub mod observations;
+pub mod replay;
 pub mod rollout;
 pub mod scores;
 pub mod serve;

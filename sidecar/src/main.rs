@@ -7,6 +7,8 @@
 )]
 
 mod cli;
+mod explain_command;
+mod replay_command;
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Read};
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         }
         Command::Check { file } => check(&file),
         Command::Render(RenderCommand::Envoy(args)) => render(&args),
+        Command::Explain(args) => explain_command::run(&args),
+        Command::Replay(args) => replay_command::run(&args),
         Command::Keys(KeysCommand::New) => new_key(),
         Command::Keys(KeysCommand::Hash) => hash_key(),
     };

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ark_gateway_core::record::{AttemptRecord, Record, Verdict};
+use ark_gateway_core::record::{AttemptRecord, Outcome, Record, Verdict};
+use ark_gateway_core::score::ModelScore;
 
 use crate::Ms;
+use crate::memory::Lengths;
+use crate::meter::{Limits, Meter};
 use crate::scores::Reachability;
 use crate::window::{Sample, Window};
 
@@ -15,6 +18,14 @@ pub type TargetKey = (String, String);
 #[derive(Default)]
 pub struct Observations {
     windows: BTreeMap<TargetKey, Window>,
+    meters: BTreeMap<String, Metered>,
+    lengths: BTreeMap<String, Lengths>,
+}
+
+/// A provider's limits and what is used up of them.
+struct Metered {
+    limits: Limits,
+    meter: Meter,
 }
 
 impl Observations {
@@ -26,8 +37,34 @@ impl Observations {
         }
     }
 
+    /// Keeps what these models have answered and what these providers take; both by name.
+    pub fn configure_limits(
+        &mut self,
+        models: &BTreeSet<String>,
+        providers: BTreeMap<String, Limits>,
+    ) {
+        self.lengths.retain(|model, _| models.contains(model));
+        for model in models {
+            self.lengths.entry(model.clone()).or_default();
+        }
+        self.meters.retain(|name, _| providers.contains_key(name));
+        for (name, limits) in providers {
+            let meter = Meter::default();
+            self.meters
+                .entry(name)
+                .or_insert(Metered { limits, meter })
+                .limits = limits;
+        }
+    }
+
     /// Takes in a record that arrived at `now`.
     pub fn observe(&mut self, record: &Record, now: Ms) {
+        if let Some(lengths) = self.lengths.get_mut(&record.model)
+            && record.outcome == Outcome::Ok
+            && record.usage.output_tokens > 0
+        {
+            lengths.record(record.usage.output_tokens, now);
+        }
         let last = record.attempts.len();
         for (n, attempt) in record.attempts.iter().enumerate() {
             let key = (attempt.provider.clone(), attempt.model.clone());
@@ -39,6 +76,12 @@ impl Observations {
                     0
                 };
                 window.record(&sample(attempt, tokens, record.stream), now);
+                // What was refused was not metered.
+                if let Some(Metered { limits, meter }) = self.meters.get_mut(&attempt.provider)
+                    && attempt.verdict != Verdict::RateLimited
+                {
+                    meter.take(record.usage.input_tokens + tokens, *limits, now);
+                }
             }
         }
     }
@@ -47,6 +90,30 @@ impl Observations {
     #[must_use]
     pub fn window(&self, provider: &str, model: &str) -> Option<&Window> {
         self.windows.get(&(provider.to_owned(), model.to_owned()))
+    }
+
+    /// Attempts have waited so long at a target, milliseconds.
+    pub fn waiting(&mut self, key: &TargetKey, ages_ms: &[u32], now: Ms) {
+        if let Some(window) = self.windows.get_mut(key) {
+            window.waiting(ages_ms, now);
+        }
+    }
+
+    /// How much of a provider's rate limits is used up.
+    #[must_use]
+    pub fn metered(&self, provider: &str, now: Ms) -> f32 {
+        let metered = self.meters.get(provider);
+        metered.map_or(0.0, |m| m.meter.utilisation(m.limits, now))
+    }
+
+    /// How long the answers of a model are.
+    #[must_use]
+    pub fn lengths(&self, model: &str, now: Ms) -> ModelScore {
+        let learnt = self.lengths.get(model).and_then(|l| l.learnt(now));
+        ModelScore {
+            output_tokens: learnt.map(|(mean, _)| mean),
+            long_output_tokens: learnt.map(|(_, long)| long),
+        }
     }
 
     /// What all targets of each provider say of it, over the last 10 s.
@@ -84,6 +151,7 @@ fn sample(attempt: &AttemptRecord, output_tokens: u64, streamed: bool) -> Sample
         duration_us: attempt.duration_us,
         output_tokens,
         streamed,
+        retry_after_ms: attempt.retry_after_ms,
     }
 }
 

@@ -1,21 +1,36 @@
 //! From what was measured to what the filter is told: the terms of the score, one target at a time.
 
-use ark_gateway_core::score::TargetScore;
+use ark_gateway_core::circuit::{Cause, Circuit};
+use ark_gateway_core::score::{ModelScore, TargetScore};
 use serde::Serialize;
 
 use crate::Ms;
+use crate::bounds::wilson;
+use crate::memory::Memory;
 use crate::verdicts;
 use crate::window::{SPAN_S, View, Window};
 
 /// Successes that every target is believed to have had before it is measured, so that one failure
-/// of one attempt is 5 % and not 100 %.
-const PRIOR_SUCCESSES: f32 = 20.0;
+/// of one attempt is not all that is known.
+const PRIOR_SUCCESSES: f32 = 2_000.0;
+/// Standard deviations of the failure rate's bounds: what a target has to bear for few samples.
+const CAREFUL: f32 = 1.0;
+/// Standard deviations by which the last seconds must prove that they are worse.
+const CERTAIN: f32 = 1.64;
 /// The span that decides when it has samples, seconds; otherwise the whole window does.
 const SCORE_SPAN_S: u64 = 10;
 /// The span whose failures count at once, before the longer one has been outweighed, seconds.
 const RECENT_SPAN_S: u64 = 3;
-/// Fewest samples of the recent span for its P95 to mean anything.
-const RECENT_SAMPLES: u64 = 20;
+/// Fewest samples of a span for its P95 to mean anything.
+const LEAST_SAMPLES: u64 = 20;
+/// Age of the newest attempt after which a target may have changed unseen, milliseconds.
+const STALE_MS: Ms = 5_000;
+/// Probes per second that a half-open circuit should get.
+const PROBES_PER_S: f32 = 2.0;
+/// Share of all requests that explore by the defaults of `ark.yaml`.
+const USUAL_EXPLORATION: f32 = 0.02;
+/// Most that exploration is multiplied with for probes.
+const MOST_PROBING: f32 = 5.0;
 /// Age after which Envoy's gauges are not believed, milliseconds.
 const GAUGE_MAX_AGE_MS: Ms = 3_500;
 
@@ -55,6 +70,10 @@ pub struct Inputs<'a> {
     pub reachability: Reachability,
     /// What its provider takes.
     pub max_in_flight: u32,
+    /// How much of its provider's rate limits is used up, see [`crate::meter`].
+    pub metered: f32,
+    /// Attempts per second of all targets of its models.
+    pub rate_per_s: f32,
 }
 
 /// Judges one target.
@@ -70,15 +89,42 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
         decisive = view(SPAN_S);
     }
     let recent = view(RECENT_SPAN_S);
-    let tpot_ms = decisive.tpot_ms().or_else(|| view(SPAN_S).tpot_ms());
+    let memory = inputs.window.map(Window::memory);
+    let tpot_ms = decisive
+        .tpot_ms()
+        .or_else(|| memory.and_then(Memory::tpot_ms));
+    let circuit = inputs
+        .window
+        .map_or(Circuit::Closed, |w| w.breaker().circuit(now));
+    let in_flight = in_flight(gauges, inputs.provider_waiting)
+        .map(|(count, _)| ratio(count, u64::from(inputs.max_in_flight.max(1))));
+    let metered = (inputs.metered > 0.0).then_some(inputs.metered);
+    let explore = explore(inputs, decisive.newest, circuit, now);
+    let hoped = |value: Option<f32>| value.filter(|_| explore > 0.0);
     TargetScore {
-        failure_rate: failure_rate(&decisive, &recent, inputs.reachability),
-        ttft_ms: ttft_ms(decisive, recent, inputs.waiting_ms),
+        failure_rate: failure_rate(&decisive, &recent, inputs, now),
+        hoped_failure_rate: hoped(memory.and_then(|m| bound(m.judged(now), -CAREFUL))),
+        hoped_ttft_ms: hoped(memory.and_then(|m| m.ttft_ms(0.5))),
+        ttft_ms: ttft_ms(decisive, &recent, inputs),
         tpot_ms,
-        utilisation: in_flight(gauges, inputs.provider_waiting)
-            .map(|(count, _)| ratio(count, u64::from(inputs.max_in_flight.max(1)))),
+        utilisation: in_flight,
+        metered,
         unavailable: gauges.is_some_and(|g| g.total > 0 && g.healthy == 0),
+        circuit,
+        explore,
     }
+}
+
+/// How much a target should be explored: not at all while its data is fresh, as much as the operator
+/// allows when it is not, and more when its circuit waits for a few probes.
+fn explore(inputs: &Inputs<'_>, newest: Option<Ms>, circuit: Circuit, now: Ms) -> f32 {
+    if circuit == Circuit::HalfOpen {
+        let usual = inputs.rate_per_s * USUAL_EXPLORATION;
+        return (PROBES_PER_S / usual.max(f32::MIN_POSITIVE)).min(MOST_PROBING);
+    }
+    let is_fresh = newest.is_some_and(|at| now.saturating_sub(at) < STALE_MS);
+    let is_asked = !inputs.waiting_ms.is_empty();
+    if is_fresh || is_asked { 0.0 } else { 1.0 }
 }
 
 fn fresh(gauges: Option<Gauges>, now: Ms) -> Option<Gauges> {
@@ -91,37 +137,55 @@ fn in_flight(gauges: Option<Gauges>, waiting: Option<u64>) -> Option<(u64, &'sta
         .or_else(|| waiting.map(|count| (count, "workers")))
 }
 
-fn ttft_ms(mut decisive: View, recent: View, waiting_ms: &[u32]) -> Option<f32> {
-    decisive.add_waiting(waiting_ms);
-    let long = decisive.ttft.quantile_ms(0.95);
-    let short = recent.ttft.quantile_ms(0.95);
-    match (long, short) {
-        (Some(long), Some(short)) if recent.ttft.len() >= RECENT_SAMPLES => Some(long.max(short)),
-        _ => long,
+/// P95 of the time to the first byte: the worse of the last seconds and the last ten, where those have
+/// enough samples. Of few, their median is held against the P95 of the minutes before.
+fn ttft_ms(mut decisive: View, recent: &View, inputs: &Inputs<'_>) -> Option<f32> {
+    let memory = inputs.window.map(Window::memory);
+    let usual = memory.and_then(|m| m.ttft_ms(0.95));
+    decisive.add_waiting(inputs.waiting_ms);
+    let ten = decisive.ttft.quantile_ms(0.95);
+    match (ten, usual) {
+        (Some(ten), _) if decisive.ttft.len() >= LEAST_SAMPLES => {
+            let short = recent.ttft.quantile_ms(0.95);
+            let enough = recent.ttft.len() >= LEAST_SAMPLES;
+            Some(short.filter(|_| enough).map_or(ten, |short| short.max(ten)))
+        }
+        (_, Some(usual)) => {
+            let median = decisive.ttft.quantile_ms(0.5);
+            Some(median.map_or(usual, |median| median.max(usual)))
+        }
+        (ten, None) => ten,
     }
 }
 
-fn failure_rate(decisive: &View, recent: &View, provider: Reachability) -> Option<f32> {
-    let own = [decisive, recent]
-        .into_iter()
-        .filter(|view| view.verdicts.judged() > 0)
-        .map(|view| with_prior(view.verdicts.faults(), view.verdicts.judged()))
-        .reduce(f32::max);
+/// The upper bound of what is remembered, or what the last seconds prove to be worse.
+fn failure_rate(decisive: &View, recent: &View, inputs: &Inputs<'_>, now: Ms) -> Option<f32> {
+    let memory = inputs.window.map(|w| w.memory().judged(now));
+    let stable = memory.and_then(|judged| bound(judged, CAREFUL));
+    let proved = |view: &View| {
+        let (faults, judged) = (view.verdicts.faults(), view.verdicts.judged());
+        (faults > 0).then(|| wilson(count(faults), count(judged), -CERTAIN))
+    };
     // A sibling's lost connections say something, a sibling's successes do not.
-    let shared = (provider.faults > 0).then(|| with_prior(provider.faults, provider.judged));
-    match (own, shared) {
-        (Some(own), Some(shared)) => Some(own.max(shared)),
-        (own, shared) => own.or(shared),
-    }
+    let provider = inputs.reachability;
+    let shared = (provider.faults > 0)
+        .then(|| wilson(count(provider.faults), count(provider.judged), -CERTAIN));
+    let all = [stable, proved(decisive), proved(recent), shared];
+    all.into_iter().flatten().reduce(f32::max)
+}
+
+/// A bound of the failure rate with the prior; `None` when nothing was judged.
+fn bound((judged, faults): (f32, f32), z: f32) -> Option<f32> {
+    (judged >= 0.5).then(|| wilson(faults, judged + PRIOR_SUCCESSES, z))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of seconds")]
+fn count(n: u64) -> f32 {
+    n as f32
 }
 
 #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn with_prior(faults: u64, judged: u64) -> f32 {
-    faults as f32 / (judged as f32 + PRIOR_SUCCESSES)
-}
-
-#[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn ratio(part: u64, whole: u64) -> f32 {
+pub(crate) fn ratio(part: u64, whole: u64) -> f32 {
     part as f32 / whole as f32
 }
 
@@ -137,7 +201,23 @@ pub fn differs(old: &TargetScore, new: &TargetScore) -> bool {
         || moved(old.tpot_ms, new.tpot_ms, 0.06, 0.2)
         || moved(old.failure_rate, new.failure_rate, 0.1, 0.0005)
         || moved(old.utilisation, new.utilisation, 0.05, 0.02)
+        || moved(old.metered, new.metered, 0.05, 0.02)
+        || moved(old.hoped_ttft_ms, new.hoped_ttft_ms, 0.1, 1.0)
+        || moved(old.hoped_failure_rate, new.hoped_failure_rate, 0.2, 0.001)
+        || moved(Some(old.explore), Some(new.explore), 0.2, 0.0)
         || old.unavailable != new.unavailable
+        || old.circuit != new.circuit
+}
+
+/// Whether a model's answers have become longer or shorter by more than a tenth.
+#[must_use]
+pub fn lengths_differ(old: ModelScore, new: ModelScore) -> bool {
+    let moved = |old: Option<u32>, new: Option<u32>| match (old, new) {
+        (Some(old), Some(new)) => old.abs_diff(new) > old / 10 + 1,
+        (old, new) => old != new,
+    };
+    moved(old.output_tokens, new.output_tokens)
+        || moved(old.long_output_tokens, new.long_output_tokens)
 }
 
 /// One target as `/v1/scores` shows it: what was measured, how old it is, what came of it.
@@ -163,6 +243,12 @@ pub struct Explained {
     pub hosts: Option<Hosts>,
     /// Age of the newest finished attempt; `None` without one.
     pub newest_attempt_age_ms: Option<Ms>,
+    /// How much of its provider's rate limits is used up.
+    pub metered: f32,
+    /// What opened its circuit, while that is not closed.
+    pub circuit_opened_by: Option<Cause>,
+    /// Attempts that are remembered for minutes, fading: judged ones and of them the failed.
+    pub remembered: (f32, f32),
 }
 
 /// Counts of finished attempts.
@@ -258,6 +344,12 @@ pub fn explain(inputs: &Inputs<'_>, told: TargetScore, now: Ms) -> Explained {
             stale: fresh(Some(g), now).is_none(),
         }),
         newest_attempt_age_ms: view.newest.map(|newest| now.saturating_sub(newest)),
+        metered: inputs.metered,
+        circuit_opened_by: inputs
+            .window
+            .filter(|w| w.breaker().circuit(now) != Circuit::Closed)
+            .and_then(|w| w.breaker().cause()),
+        remembered: inputs.window.map_or((0.0, 0.0), |w| w.memory().judged(now)),
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn attempt(provider: &str, model: &str, verdict: Verdict) -> AttemptR
         ttft_us: Some(100_000),
         duration_us: 500_000,
         lost: Vec::new(),
+        retry_after_ms: None,
     }
 }
 

@@ -1,13 +1,25 @@
-//! What a target did lately: 30 one-second sub-windows, forgotten second by second.
+//! What a target did: 30 one-second sub-windows, forgotten second by second; the minutes before them,
+//! fading; and its circuit.
 
+use ark_gateway_core::circuit::{Breaker, Circuit, Outcome, Rules};
 use ark_gateway_core::record::Verdict;
 
 use crate::Ms;
 use crate::histogram::Histogram;
+use crate::memory::{Memory, Remembered};
 use crate::verdicts::Verdicts;
 
 /// How long a sample is remembered, seconds.
 pub const SPAN_S: u64 = 30;
+
+/// So many times the usual time to the first byte is far slower than usual.
+const SLOW: f32 = 5.0;
+/// A first byte within so much of the usual is never slow, milliseconds.
+const SLOW_FLOOR_MS: f32 = 20.0;
+/// Fewest attempts that make up what is usual.
+const USUAL_ATTEMPTS: f32 = 20.0;
+/// How often what is usual is worked out anew, milliseconds.
+const USUAL_EVERY_MS: Ms = 1_000;
 
 /// One finished attempt.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +34,8 @@ pub struct Sample {
     pub output_tokens: u64,
     /// Whether its tokens came one by one, so that their pace can be told.
     pub streamed: bool,
+    /// The provider's word when to come back, milliseconds.
+    pub retry_after_ms: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +66,10 @@ pub struct View {
 #[derive(Debug, Default)]
 pub struct Window {
     ring: Vec<Second>,
+    memory: Memory,
+    breaker: Breaker,
+    /// The usual time to the first byte, and when that was worked out.
+    usual: Option<(Option<f32>, Ms)>,
 }
 
 impl Window {
@@ -72,6 +90,86 @@ impl Window {
             }
             slot.view.record(sample, now);
         }
+        let started = now.saturating_sub(sample.duration_us / 1000);
+        let was_closed = self.breaker.circuit(now) == Circuit::Closed;
+        if let Some(outcome) = self.outcome(sample, now) {
+            self.breaker
+                .record(outcome, started, now, &Rules::default());
+        }
+        let mut remembered = remembered(sample);
+        if !was_closed && remembered.fault == Some(true) {
+            // An outage is one fault, however many requests were in it: the circuit is there for
+            // outages, and the memory for what fails now and then.
+            remembered.fault = None;
+        }
+        self.memory.record(remembered, now);
+    }
+
+    /// Attempts have waited so long for their first byte at `now`, milliseconds.
+    pub fn waiting(&mut self, ages_ms: &[u32], now: Ms) {
+        let Some(slow_ms) = self.slow_ms(now) else {
+            return;
+        };
+        #[allow(clippy::cast_precision_loss, reason = "compared with an estimate")]
+        let overdue = ages_ms.iter().filter(|age| **age as f32 > slow_ms).count();
+        if overdue > 0 {
+            let overdue = u32::try_from(overdue).unwrap_or(u32::MAX);
+            // The whole second before and the running one.
+            let answered = self.within(now, 2).map(|view| view.ttft.len()).sum::<u64>();
+            let answered = u32::try_from(answered).unwrap_or(u32::MAX);
+            self.breaker
+                .overdue(overdue, answered, now, &Rules::default());
+        }
+    }
+
+    /// Its circuit.
+    #[must_use]
+    pub fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// The minutes before the last seconds, and these.
+    #[must_use]
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    fn outcome(&mut self, sample: &Sample, now: Ms) -> Option<Outcome> {
+        match sample.verdict {
+            Verdict::Ok => {
+                let slow_ms = self.slow_ms(now);
+                #[allow(clippy::cast_precision_loss, reason = "compared with an estimate")]
+                let took_ms = sample.ttft_us.map(|us| us as f32 / 1000.0);
+                Some(match (slow_ms, took_ms) {
+                    (Some(slow), Some(took)) if took > slow => Outcome::Slow,
+                    (_, _) => Outcome::Good,
+                })
+            }
+            Verdict::RateLimited | Verdict::Overloaded => {
+                Some(Outcome::Limited(sample.retry_after_ms))
+            }
+            Verdict::Unreachable
+            | Verdict::Timeout
+            | Verdict::ServerError
+            | Verdict::Auth
+            | Verdict::FirstEvent
+            | Verdict::Cut => Some(Outcome::Failed),
+            Verdict::ClientError | Verdict::Abandoned => None,
+        }
+    }
+
+    /// A first byte after this is far slower than usual; `None` while nothing is usual.
+    fn slow_ms(&mut self, now: Ms) -> Option<f32> {
+        let usual = match self.usual {
+            Some((usual, at)) if now.saturating_sub(at) < USUAL_EVERY_MS => usual,
+            Some(_) | None => {
+                let enough = self.memory.judged(now).0 >= USUAL_ATTEMPTS;
+                let usual = self.memory.ttft_ms(0.5).filter(|_| enough);
+                self.usual = Some((usual, now));
+                usual
+            }
+        };
+        usual.map(|usual| (usual * SLOW).max(usual + SLOW_FLOOR_MS))
     }
 
     /// Everything of the last `seconds` seconds (at most 30), the running one included.
@@ -101,6 +199,22 @@ impl Window {
             .filter(move |slot| slot.at <= second && second - slot.at < seconds)
             .map(|slot| &slot.view)
             .filter(|view| view.newest.is_some())
+    }
+}
+
+fn remembered(sample: &Sample) -> Remembered {
+    let is_judged = !matches!(sample.verdict, Verdict::Abandoned);
+    let decode = match (sample.verdict, sample.ttft_us) {
+        (Verdict::Ok, Some(ttft_us)) if sample.streamed && sample.output_tokens > 1 => {
+            let us = sample.duration_us.saturating_sub(ttft_us);
+            Some((us, sample.output_tokens - 1))
+        }
+        (_, _) => None,
+    };
+    Remembered {
+        fault: is_judged.then(|| sample.verdict.is_provider_fault()),
+        ttft_us: sample.ttft_us,
+        decode,
     }
 }
 

@@ -94,6 +94,7 @@ impl Exchange {
             ttft_us: attempt.first_byte.map(|at| since(attempt.started, at)),
             duration_us: since(attempt.started, ended),
             lost: attempt.lost.clone(),
+            retry_after_ms: attempt.retry_after_ms,
         }
     }
 }

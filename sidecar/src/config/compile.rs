@@ -59,6 +59,9 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         tier: provider.tier,
         certifications: u8::try_from(provider.certifications.len()).unwrap_or(u8::MAX),
         max_in_flight: provider.limits.max_in_flight,
+        region: provider.region.clone(),
+        requests_per_minute: provider.limits.requests_per_minute,
+        tokens_per_minute: provider.limits.tokens_per_minute,
     }
 }
 

@@ -1,31 +1,88 @@
 //! Scores of the running snapshot's targets, from all that was measured.
 
-use ark_gateway_core::score::{Scores, TargetScore};
+use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
 use ark_gateway_core::snapshot::TargetSpec;
 
 use super::Control;
 use crate::Ms;
 use crate::scores::{self, Inputs};
 
+/// Over which the rate of attempts is taken, seconds.
+const RATE_SPAN_S: u64 = 10;
+
 impl Control {
     /// Judges all targets anew; what has not changed beyond noise is no news for the workers.
     pub(super) fn rescore(&mut self, now: Ms) {
+        self.notice_waiting(now);
         let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
+        let models = self.lengths(now);
+        let workers = u16::try_from(self.workers.live(now).count().max(1)).unwrap_or(u16::MAX);
         let told = &self.scores;
         let same = told.snapshot == self.snapshot.version
+            && told.workers == workers
             && told.targets.len() == targets.len()
             && !told
                 .targets
                 .iter()
                 .zip(&targets)
-                .any(|(old, new)| scores::differs(old, new));
+                .any(|(old, new)| scores::differs(old, new))
+            && told.models.len() == models.len()
+            && !told
+                .models
+                .iter()
+                .zip(&models)
+                .any(|(old, new)| scores::lengths_differ(*old, *new));
         if !same {
             self.scores = Scores {
                 snapshot: self.snapshot.version.clone(),
                 sequence: told.sequence + 1,
                 targets,
+                models,
+                workers,
             };
         }
+    }
+
+    /// Attempts that wait far too long open a circuit before they end.
+    fn notice_waiting(&mut self, now: Ms) {
+        for spec in &self.snapshot.targets {
+            let provider = self.snapshot.providers.get(usize::from(spec.provider.0));
+            let name = provider.map_or("", |p| p.name.as_str());
+            let ages_ms = self.workers.waiting(name, &spec.model, now);
+            if !ages_ms.is_empty() {
+                let key = (name.to_owned(), spec.model.clone());
+                self.observations.waiting(&key, &ages_ms, now);
+            }
+        }
+    }
+
+    fn lengths(&self, now: Ms) -> Vec<ModelScore> {
+        let models = self.snapshot.models.iter();
+        models
+            .map(|model| self.observations.lengths(&model.name, now))
+            .collect()
+    }
+
+    /// Attempts per second of each target's models, all their targets together.
+    fn rates(&self, now: Ms) -> Vec<f32> {
+        let attempts = |spec: &TargetSpec| {
+            let provider = self.snapshot.providers.get(usize::from(spec.provider.0));
+            let name = provider.map_or("", |p| p.name.as_str());
+            let window = self.observations.window(name, &spec.model);
+            window.map_or(0, |w| w.verdicts(now, RATE_SPAN_S).judged())
+        };
+        let own: Vec<u64> = self.snapshot.targets.iter().map(attempts).collect();
+        let mut rates = vec![0.0_f32; own.len()];
+        for model in &self.snapshot.models {
+            let ids = || model.targets.iter().map(|id| usize::from(id.0));
+            let sum: u64 = ids().filter_map(|id| own.get(id)).sum();
+            for id in ids() {
+                if let Some(rate) = rates.get_mut(id) {
+                    *rate = rate.max(scores::ratio(sum, RATE_SPAN_S));
+                }
+            }
+        }
+        rates
     }
 
     /// Runs `judge` over the inputs of every target of the snapshot, with what the filter was told.
@@ -35,6 +92,7 @@ impl Control {
         judge: impl Fn(&Inputs<'_>, TargetScore) -> T,
     ) -> Vec<T> {
         let reachability = self.observations.reachability(now);
+        let rates = self.rates(now);
         let is_told = self.scores.snapshot == self.snapshot.version;
         let target = |(n, spec): (usize, &TargetSpec)| {
             let provider = self.snapshot.providers.get(usize::from(spec.provider.0));
@@ -47,6 +105,8 @@ impl Control {
                 gauges: self.envoy.gauges(name),
                 reachability: reachability.get(name).copied().unwrap_or_default(),
                 max_in_flight: provider.map_or(1, |p| p.max_in_flight),
+                metered: self.observations.metered(name, now),
+                rate_per_s: rates.get(n).copied().unwrap_or_default(),
             };
             judge(&inputs, told.copied().unwrap_or_default())
         };

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use ark_gateway_core::score::ModelScore;
+
 use super::*;
 use crate::config;
 use crate::credential::Secret;
@@ -432,7 +434,7 @@ fn a_restarted_sidecar_takes_nothing_from_envoy_while_a_command_runs() {
 }
 
 #[test]
-fn records_become_scores_within_a_tick_and_stale_ones_become_unknown() {
+fn records_become_scores_within_a_tick_and_stale_ones_are_explored() {
     let mut world = World::new(&["a", "b"]);
     world.run_for(1_000);
     let sequence = world.scores.clone().unwrap().sequence;
@@ -451,8 +453,15 @@ fn records_become_scores_within_a_tick_and_stale_ones_become_unknown() {
         view["targets"][0]["told"],
         serde_json::to_value(scores.targets[0]).unwrap()
     );
+    assert!(scores.targets[0].explore.abs() < f32::EPSILON);
+    let learnt = ModelScore {
+        output_tokens: Some(21),
+        long_output_tokens: Some(21),
+    };
+    assert_eq!(scores.models, [learnt]);
     world.run_for(31_000);
-    assert_eq!(world.scores.clone().unwrap().targets[0].ttft_ms, None);
+    let stale = world.scores.clone().unwrap().targets[0];
+    assert!(stale.explore > 0.0 && stale.ttft_ms == scores.targets[0].ttft_ms);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ark_gateway_core::score::TargetScore;
+use ark_gateway_core::score::{ModelScore, TargetScore};
 use serde::Serialize;
 
 use super::Control;
@@ -73,6 +73,10 @@ struct TargetView {
 pub struct ScoresView {
     snapshot: String,
     sequence: u64,
+    /// Workers that share the load.
+    workers: u16,
+    /// How long the answers of each of the snapshot's models have been.
+    models: Vec<ModelScore>,
     targets: Vec<ScoredTarget>,
 }
 
@@ -191,6 +195,8 @@ impl Control {
         ScoresView {
             snapshot: self.snapshot.version.0.clone(),
             sequence: self.scores.sequence,
+            workers: self.scores.workers,
+            models: self.scores.models.clone(),
             targets: targets.collect(),
         }
     }

@@ -11,6 +11,8 @@ fn inputs(window: Option<&Window>) -> Inputs<'_> {
         gauges: None,
         reachability: Reachability::default(),
         max_in_flight: 100,
+        metered: 0.0,
+        rate_per_s: 10.0,
     }
 }
 
@@ -24,6 +26,7 @@ fn attempts(verdicts: &[(Verdict, u64)], now: Ms) -> Window {
                 duration_us: 200_000,
                 output_tokens: 11,
                 streamed: true,
+                retry_after_ms: None,
             };
             window.record(&sample, now);
         }
@@ -32,33 +35,95 @@ fn attempts(verdicts: &[(Verdict, u64)], now: Ms) -> Window {
 }
 
 #[test]
-fn nothing_measured_is_nothing_known() {
-    assert_eq!(assess(&inputs(None), 5_000), TargetScore::default());
+fn nothing_measured_is_nothing_known_and_worth_exploring() {
+    let unknown = TargetScore {
+        explore: 1.0,
+        ..TargetScore::default()
+    };
+    assert_eq!(assess(&inputs(None), 5_000), unknown);
     let window = attempts(&[(Verdict::Ok, 5)], 1_000);
-    assert!(assess(&inputs(Some(&window)), 30_999).ttft_ms.is_some());
-    assert_eq!(
-        assess(&inputs(Some(&window)), 31_000),
-        TargetScore::default()
+    let fresh = assess(&inputs(Some(&window)), 5_999);
+    assert_eq!((fresh.explore, fresh.hoped_ttft_ms), (0.0, None));
+    // What is old is not forgotten: it is what is expected, and what may have become better.
+    for now in [6_000, 40_000] {
+        let stale = assess(&inputs(Some(&window)), now);
+        assert_eq!(stale.explore, 1.0);
+        assert!(stale.ttft_ms.is_some() && stale.hoped_ttft_ms.is_some());
+        assert!(stale.hoped_failure_rate < stale.failure_rate);
+    }
+}
+
+#[test]
+fn a_slowed_target_is_hoped_to_be_as_it_used_to_be() {
+    let mut window = attempts(&[(Verdict::Ok, 400)], 1_000);
+    for i in 0..40 {
+        let slow = Sample {
+            verdict: Verdict::Ok,
+            ttft_us: Some(400_000),
+            duration_us: 500_000,
+            output_tokens: 11,
+            streamed: true,
+            retry_after_ms: None,
+        };
+        window.record(&slow, 20_000 + i);
+    }
+    let stale = assess(&inputs(Some(&window)), 28_000);
+    assert!(
+        (390.0..410.0).contains(&stale.ttft_ms.unwrap()),
+        "its last word"
     );
+    assert!((95.0..105.0).contains(&stale.hoped_ttft_ms.unwrap()));
+    assert_eq!(stale.explore, 1.0);
+}
+
+#[test]
+fn a_half_open_circuit_gets_probes_by_the_second_not_by_the_share() {
+    let window = attempts(&[(Verdict::ServerError, 3)], 1_000);
+    let explore = |rate_per_s, now| {
+        let inputs = Inputs {
+            rate_per_s,
+            ..inputs(Some(&window))
+        };
+        let score = assess(&inputs, now);
+        (score.circuit, score.explore)
+    };
+    assert_eq!(explore(10.0, 2_999), (Circuit::Open, 0.0));
+    assert_eq!(explore(10.0, 3_000), (Circuit::HalfOpen, MOST_PROBING));
+    let (_, busy) = explore(1_000.0, 3_000);
+    assert!((busy * 1_000.0 * USUAL_EXPLORATION - PROBES_PER_S).abs() < 1e-3);
+}
+
+#[test]
+fn what_is_used_up_of_the_rate_limits_is_load() {
+    let metered = Inputs {
+        metered: 0.7,
+        ..inputs(None)
+    };
+    let score = assess(&metered, 1_000);
+    assert_eq!((score.metered, score.utilisation), (Some(0.7), None));
 }
 
 #[test]
 fn a_failure_weighs_by_how_much_is_known() {
     let rate = |verdicts: &[(Verdict, u64)]| {
-        assess(&inputs(Some(&attempts(verdicts, 1_000))), 1_000).failure_rate
+        let window = attempts(verdicts, 1_000);
+        assess(&inputs(Some(&window)), 1_000).failure_rate.unwrap()
     };
-    let near = |got: Option<f32>, want: f32| {
-        assert!((got.unwrap() - want).abs() < 0.001, "{got:?}, not {want}");
-    };
-    near(rate(&[(Verdict::ServerError, 1)]), 1.0 / 21.0);
-    near(rate(&[(Verdict::ServerError, 80)]), 0.8);
-    near(rate(&[(Verdict::Ok, 80)]), 0.0);
-    near(rate(&[(Verdict::Ok, 70), (Verdict::Overloaded, 10)]), 0.1);
-    near(
-        rate(&[(Verdict::ClientError, 10), (Verdict::Abandoned, 50)]),
-        0.0,
-    );
-    assert_eq!(rate(&[(Verdict::Abandoned, 50)]), None);
+    use Verdict::{Abandoned, ClientError, Ok, Overloaded, ServerError};
+    let few = rate(&[(Ok, 10)]);
+    let many = rate(&[(Ok, 5_000)]);
+    assert!((0.000_4..0.000_6).contains(&few), "{few}: little is known");
+    assert!(many < 0.000_2, "{many}");
+    let one = rate(&[(ServerError, 1)]);
+    assert!((0.2..0.35).contains(&one), "{one}: one of one");
+    let one_of_many = rate(&[(Ok, 999), (ServerError, 1)]);
+    assert!((0.000_4..0.001_2).contains(&one_of_many), "{one_of_many}");
+    let tenth = rate(&[(Ok, 450), (Overloaded, 50)]);
+    assert!((0.08..0.11).contains(&tenth), "{tenth}");
+    assert!(rate(&[(ServerError, 80)]) > 0.9);
+    assert!(rate(&[(ClientError, 10), (Abandoned, 50)]) < 0.02);
+    let abandoned = attempts(&[(Abandoned, 50)], 1_000);
+    assert_eq!(assess(&inputs(Some(&abandoned)), 1_000).failure_rate, None);
 }
 
 #[test]
@@ -70,12 +135,14 @@ fn old_successes_do_not_hide_a_fresh_outage() {
         duration_us: 1_000,
         output_tokens: 0,
         streamed: false,
+        retry_after_ms: None,
     };
     for _ in 0..80 {
         window.record(&failed, 8_000);
     }
     let rate = assess(&inputs(Some(&window)), 8_200).failure_rate.unwrap();
-    assert!((rate - 0.8).abs() < 0.001, "{rate}");
+    assert!(rate > 0.9, "{rate}");
+    assert_eq!(window.breaker().circuit(8_200), Circuit::Open);
 }
 
 #[test]
@@ -98,6 +165,7 @@ fn the_fast_samples_of_the_last_seconds_do_not_wait_for_the_long_window() {
             duration_us: 2_000_000,
             output_tokens: 0,
             streamed: false,
+            retry_after_ms: None,
         };
         window.record(&slow, 8_000 + i);
     }
@@ -147,7 +215,7 @@ fn a_lost_provider_is_lost_for_all_its_models_and_its_pace_is_not_shared() {
         },
         1_000,
     );
-    assert!(sibling.failure_rate.unwrap() > 0.7);
+    assert!(sibling.failure_rate.unwrap() > 0.9);
     assert_eq!(sibling.ttft_ms, None);
     let fine = Reachability {
         judged: 80,
@@ -170,7 +238,7 @@ fn noise_is_no_news() {
         tpot_ms: Some(20.0),
         failure_rate: Some(0.01),
         utilisation: Some(0.3),
-        unavailable: false,
+        ..TargetScore::default()
     };
     assert!(!differs(
         &told,

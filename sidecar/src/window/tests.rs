@@ -7,6 +7,7 @@ fn ok(ttft_us: u64, duration_us: u64) -> Sample {
         duration_us,
         output_tokens: 11,
         streamed: true,
+        retry_after_ms: None,
     }
 }
 
@@ -91,4 +92,60 @@ fn attempts_that_wait_longer_than_usual_show_before_they_finish() {
     let before = young.ttft.len();
     young.add_waiting(&[1, 20, 90]);
     assert_eq!(young.ttft.len(), before, "no older than usual says nothing");
+}
+
+#[test]
+fn ten_times_as_slow_as_usual_opens_the_circuit_answered_or_not() {
+    let usual = |count: u64| {
+        let mut window = Window::default();
+        for i in 0..count {
+            window.record(&ok(100_000, 200_000), i * 20);
+        }
+        window
+    };
+    let slow = ok(1_000_000, 1_200_000);
+    let opens = |mut window: Window| {
+        for i in 0..8 {
+            window.record(&slow, 20_000 + i);
+        }
+        window.breaker().circuit(20_010) == Circuit::Open
+    };
+    assert!(opens(usual(500)));
+    assert!(!opens(usual(5)), "nothing is usual yet");
+
+    let mut window = usual(500);
+    window.waiting(&[600; 8], 15_000);
+    assert_eq!(window.breaker().circuit(15_000), Circuit::Open);
+    let mut window = usual(500);
+    window.waiting(&[400; 8], 15_000);
+    assert_eq!(window.breaker().circuit(15_000), Circuit::Closed);
+}
+
+#[test]
+fn a_provider_that_says_when_to_come_back_is_left_alone_until_then() {
+    let mut window = Window::default();
+    let limited = Sample {
+        verdict: Verdict::RateLimited,
+        ttft_us: None,
+        retry_after_ms: Some(7_000),
+        ..ok(0, 1_000)
+    };
+    window.record(&limited, 1_000);
+    assert_eq!(window.breaker().circuit(7_999), Circuit::Open);
+    assert_eq!(window.breaker().circuit(8_000), Circuit::Closed);
+}
+
+#[test]
+fn an_outage_is_remembered_for_its_beginning_only() {
+    let mut window = Window::default();
+    let failed = Sample {
+        verdict: Verdict::ServerError,
+        ttft_us: None,
+        ..ok(0, 1_000)
+    };
+    for _ in 0..500 {
+        window.record(&failed, 1_000);
+    }
+    assert_eq!(window.memory().judged(1_000), (3.0, 3.0));
+    assert_eq!(window.view(1_000, 10).verdicts.faults(), 500);
 }

@@ -1,0 +1,121 @@
+//! How long one decision takes with 50 targets of one model and 500 models: prints nanoseconds.
+//!
+//! `cargo run --release -p ark-gateway-core --example decide_many`
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "it measures, and says what"
+)]
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use ark_gateway_core::capability::{Capabilities, Needs};
+use ark_gateway_core::decide::{Facts, decide};
+use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::policy::Policy;
+use ark_gateway_core::priority::Priority;
+use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
+use ark_gateway_core::snapshot::{ModelId, ModelSpec, ProviderId, Snapshot, TargetId, TargetSpec};
+
+const TARGETS: u16 = 50;
+const MODELS: u16 = 500;
+const DECISIONS: u64 = 200_000;
+
+/// Four providers, one model on all of them, one key.
+const SMALL: &str = include_str!("hot_path.json");
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (policy, scores) = many()?;
+    let bytes = serde_json::to_vec(policy.snapshot())?.len();
+    println!("{TARGETS} targets, {MODELS} models: snapshot {bytes} bytes as JSON");
+    for priority in Priority::ALL {
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            let began = Instant::now();
+            for draw in 0..DECISIONS {
+                let facts = Facts {
+                    model: ModelId(u16::try_from(draw % u64::from(MODELS))?),
+                    priority,
+                    pin: None,
+                    needs: Needs {
+                        input_tokens: 500 + draw % 1_000,
+                        ..Needs::default()
+                    },
+                    refused: &[],
+                };
+                let _ = black_box(decide(&policy, Some(&scores), &facts, draw));
+            }
+            let nanos = began.elapsed().as_secs_f64() * 1e9;
+            best = best.min(nanos / f64::from(u32::try_from(DECISIONS)?));
+        }
+        println!("{:<9} {best:7.0} ns per decision", priority.as_str());
+    }
+    Ok(())
+}
+
+fn many() -> Result<(Policy, Scores), Box<dyn std::error::Error>> {
+    let mut snapshot: Snapshot = serde_json::from_str(SMALL)?;
+    let provider = snapshot.providers.first().ok_or("no provider")?.clone();
+    snapshot.providers = (0..TARGETS)
+        .map(|i| {
+            let mut provider = provider.clone();
+            provider.name = format!("provider-{i}");
+            provider.region = Some(format!("region-{}", i % 7));
+            provider
+        })
+        .collect();
+    // The first model has 50 targets, as has every other one: they share them.
+    snapshot.targets = (0..TARGETS).map(target).collect();
+    let model = snapshot.models.first().ok_or("no model")?.clone();
+    snapshot.models = (0..MODELS)
+        .map(|i| ModelSpec {
+            name: format!("model-{i}"),
+            targets: (0..TARGETS).map(TargetId).collect(),
+            reference_price: Some(price(100)),
+            ..model.clone()
+        })
+        .collect();
+    let scores = Scores {
+        snapshot: snapshot.version.clone(),
+        sequence: 1,
+        targets: (0..TARGETS)
+            .map(|i| TargetScore {
+                ttft_ms: Some(200.0 + f32::from(i % 11) * 30.0),
+                tpot_ms: Some(5.0),
+                failure_rate: Some(0.001),
+                utilisation: Some(0.1),
+                explore: if i % 10 == 0 { 1.0 } else { 0.0 },
+                ..TargetScore::default()
+            })
+            .collect(),
+        models: vec![
+            ModelScore {
+                output_tokens: Some(100),
+                long_output_tokens: Some(400),
+            };
+            usize::from(MODELS)
+        ],
+        workers: 4,
+    };
+    Ok((Policy::new(snapshot).map_err(|e| e.to_string())?, scores))
+}
+
+fn target(i: u16) -> TargetSpec {
+    TargetSpec {
+        provider: ProviderId(i),
+        model: format!("model-at-{i}"),
+        price: Some(price(u64::from(50 + i))),
+        capabilities: Capabilities::ALL,
+        default_max_tokens: 4_096,
+    }
+}
+
+fn price(percent: u64) -> Price {
+    Price {
+        input: MicroUsdPerMillion(2_500 * percent),
+        output: MicroUsdPerMillion(10_000 * percent),
+    }
+}

@@ -1,0 +1,202 @@
+//! Why a request goes where it goes: the decision with everything that it came from.
+//!
+//! It judges with the very parts that [`crate::decide::decide`] judges with, and gives the same order
+//! for the same arguments.
+
+use serde::Serialize;
+
+use crate::capability::Capability;
+use crate::decide::field::{Candidate, Field, Fitness};
+use crate::decide::{Facts, Judge, NoTarget, decide};
+use crate::policy::Policy;
+use crate::priority::{Priority, Slo, Weights};
+use crate::record::Rule;
+use crate::score::{Scores, TargetScore};
+use crate::snapshot::{ModelSpec, SnapshotVersion, TargetId, TargetSpec};
+use crate::terms::{Estimate, Inputs, Terms};
+
+/// A decision, explained.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The snapshot that decided.
+    pub snapshot: SnapshotVersion,
+    /// [`Scores::sequence`] of the scores that decided; `None` when none did.
+    pub scores: Option<u64>,
+    /// The model's name.
+    pub model: String,
+    /// The request's priority.
+    pub priority: Priority,
+    /// Its weights.
+    pub weights: Weights,
+    /// Its promises.
+    pub slo: Slo,
+    /// The random number that drew among near-equals.
+    pub draw: u64,
+    /// The tokens that the request was taken to come to; `None` when no score decided.
+    pub estimate: Option<Estimate>,
+    /// What put the first target first; `None` when there is none.
+    pub rule: Option<Rule>,
+    /// Why there is none.
+    pub refused: Option<NoTarget>,
+    /// The targets of the model, in the operator's order.
+    pub candidates: Vec<CandidateView>,
+}
+
+/// One target of the model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CandidateView {
+    /// Its provider's name.
+    pub provider: String,
+    /// The provider's name for the model.
+    pub model: String,
+    /// Its index in the snapshot.
+    pub target: TargetId,
+    /// The hard filter that removed it; `None`: it may be tried.
+    pub removed_by: Option<Filter>,
+    /// When it is tried, 1 for first; `None`: not at all.
+    pub rank: Option<usize>,
+    /// Its score; `None` when it was removed or no score decided.
+    pub scored: Option<Scored>,
+}
+
+/// A hard filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// The client pinned another provider.
+    Pin,
+    /// It lacks what the request needs.
+    Capability(Capability),
+    /// Its dialect cannot carry the request.
+    Dialect,
+}
+
+/// What keeps a candidate behind all that are fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Nothing.
+    Fit,
+    /// It is full, or its circuit is half open.
+    Limited,
+    /// Its circuit is open.
+    CircuitOpen,
+    /// Envoy has no healthy host for it.
+    Unavailable,
+}
+
+/// How a candidate was scored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scored {
+    /// What keeps it behind others.
+    pub standing: Standing,
+    /// What was measured.
+    pub measured: TargetScore,
+    /// What the terms came from.
+    pub inputs: Inputs,
+    /// The terms.
+    pub terms: Terms,
+    /// Their weighted sum over the sum of the weights, 0 to 1; higher is better.
+    pub score: f32,
+    /// How likely it is to be drawn as first, exploration apart.
+    pub odds: f32,
+    /// The share of such requests that explore it.
+    pub exploration: f32,
+}
+
+/// Explains what [`decide`] does with the same arguments.
+///
+/// `None` when the snapshot has no such model.
+#[must_use]
+pub fn explain(
+    policy: &Policy,
+    scores: Option<&Scores>,
+    facts: &Facts<'_>,
+    draw: u64,
+) -> Option<Explanation> {
+    let model = policy.model(facts.model)?;
+    let spec = policy.priority(facts.priority);
+    let decision = decide(policy, scores, facts, draw);
+    let deciding = scores.filter(|_| {
+        let rule = decision.map(|d| d.rule);
+        matches!(rule, Ok(Rule::Score | Rule::NearEqual | Rule::Explore))
+    });
+    let judge = deciding.map(|scores| Judge::new(policy, model, scores, facts));
+    let field = judge.as_ref().map(Judge::field);
+    let place = |target: TargetId| {
+        let order = decision.as_ref().ok()?;
+        order.targets().position(|t| t == target).map(|at| at + 1)
+    };
+    let view = |(target, spec): (TargetId, &TargetSpec)| CandidateView {
+        provider: policy
+            .provider(spec.provider)
+            .map_or_else(String::new, |p| p.name.clone()),
+        model: spec.model.clone(),
+        target,
+        removed_by: removed_by(facts, target, spec),
+        rank: place(target),
+        scored: match (&judge, &field) {
+            (Some(judge), Some(field)) => scored(policy, judge, field, target),
+            (_, _) => None,
+        },
+    };
+    Some(Explanation {
+        snapshot: policy.snapshot().version.clone(),
+        scores: deciding.map(|s| s.sequence),
+        model: model.name.clone(),
+        priority: facts.priority,
+        weights: spec.weights,
+        slo: spec.slo,
+        draw,
+        estimate: judge.as_ref().map(|j| j.references().estimate),
+        rule: decision.ok().map(|d| d.rule),
+        refused: decision.err(),
+        candidates: targets_of(policy, model).map(view).collect(),
+    })
+}
+
+fn targets_of<'a>(
+    policy: &'a Policy,
+    model: &'a ModelSpec,
+) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
+    let ids = model.targets.iter();
+    ids.filter_map(|&target| Some((target, policy.target(target)?)))
+}
+
+fn removed_by(facts: &Facts<'_>, target: TargetId, spec: &TargetSpec) -> Option<Filter> {
+    if facts.pin.is_some_and(|pin| spec.provider != pin) {
+        return Some(Filter::Pin);
+    }
+    match spec.capabilities.lacks(&facts.needs) {
+        Some(capability) => Some(Filter::Capability(capability)),
+        None => facts.refused.contains(&target).then_some(Filter::Dialect),
+    }
+}
+
+fn scored(policy: &Policy, judge: &Judge<'_>, field: &Field, target: TargetId) -> Option<Scored> {
+    let at = field.all().iter().position(|c| c.target == target)?;
+    let candidate: &Candidate = field.all().get(at)?;
+    let measured = judge.measured(target);
+    let inputs = judge.references().inputs(policy, target, &measured);
+    let terms = judge.references().terms(&inputs);
+    let odds = field.odds(judge.temperature());
+    Some(Scored {
+        standing: match candidate.fitness {
+            Fitness::Fit => Standing::Fit,
+            Fitness::Limited => Standing::Limited,
+            Fitness::Open => Standing::CircuitOpen,
+            Fitness::Unavailable => Standing::Unavailable,
+        },
+        measured,
+        inputs,
+        terms,
+        score: candidate.score / judge.weights_sum(),
+        odds: odds.get(at).copied().unwrap_or(0.0),
+        exploration: field
+            .best()
+            .map_or(0.0, |best| judge.exploration(candidate, best)),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! `ark explain`: reads the files, explains one request.
+
+use std::path::Path;
+
+use ark_gateway_core::capability::Needs;
+use ark_gateway_core::decide::Facts;
+use ark_gateway_core::explain::explain;
+use ark_gateway_core::policy::Policy;
+use ark_gateway_core::snapshot::{ModelId, Snapshot};
+use ark_sidecar::serve::shared;
+use ark_sidecar::{config, explaining};
+
+use crate::cli::{Explain, Need};
+
+/// Largest file of scores that is read, bytes.
+const SCORES_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Runs the command.
+pub(crate) fn run(args: &Explain) -> Result<(), String> {
+    let config = config::load(&args.config).map_err(|error| error.to_string())?;
+    let all = config.providers.iter().map(|p| p.name.clone()).collect();
+    let snapshot = config::compile(&config, &all, shared::today());
+    let scores = match &args.scores {
+        None => None,
+        Some(file) => {
+            let (scores, is_other) = explaining::read_scores(&read(file)?, &snapshot)
+                .map_err(|problem| format!("{}: {problem}", file.display()))?;
+            if is_other {
+                eprintln!("warning: the scores were made for another snapshot; matched by name");
+            }
+            Some(scores)
+        }
+    };
+    let model = model(&snapshot, &args.model)?;
+    let policy = Policy::new(snapshot).map_err(|error| error.to_string())?;
+    let pin = match &args.pin {
+        None => None,
+        Some(name) => Some(
+            policy
+                .provider_named(name)
+                .ok_or_else(|| format!("there is no provider {name:?}"))?,
+        ),
+    };
+    let facts = Facts {
+        model,
+        priority: args.priority.into(),
+        pin,
+        needs: needs(args),
+        refused: &[],
+    };
+    let explained = explain(&policy, scores.as_ref(), &facts, args.draw)
+        .ok_or("the snapshot does not have the model")?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?;
+        println!("{json}");
+    } else {
+        print!("{}", explaining::render(&explained));
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    let unreadable = |error| format!("cannot read {}: {error}", file.display());
+    if std::fs::metadata(file).map_err(unreadable)?.len() > SCORES_LIMIT_BYTES {
+        return Err(format!("{} is too large", file.display()));
+    }
+    std::fs::read_to_string(file).map_err(unreadable)
+}
+
+fn model(snapshot: &Snapshot, name: &str) -> Result<ModelId, String> {
+    let at = snapshot.models.iter().position(|m| m.name == name);
+    let id = at.and_then(|at| u16::try_from(at).ok()).map(ModelId);
+    id.ok_or_else(|| {
+        let names: Vec<&str> = snapshot.models.iter().map(|m| m.name.as_str()).collect();
+        format!("there is no model {name:?}; there are {}", names.join(", "))
+    })
+}
+
+fn needs(args: &Explain) -> Needs {
+    let has = |need| args.needs.contains(&need);
+    Needs {
+        tools: has(Need::Tools),
+        json_schema: has(Need::JsonSchema),
+        images: has(Need::Images),
+        files: has(Need::Files),
+        audio: has(Need::Audio),
+        embeddings: has(Need::Embeddings),
+        input_tokens: args.input_tokens,
+        max_output_tokens: args.max_tokens,
+    }
+}
