@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::priority::{Priority, PrioritySpec, Weights};
 use crate::record::Rule;
 use crate::score::{Scores, TargetScore};
-use crate::snapshot::{ModelId, ModelSpec, ProviderId, TargetId, TargetSpec};
+use crate::snapshot::{ModelId, ModelSpec, Order, ProviderId, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, References};
 use field::{Candidate, Field, Fitness};
 
@@ -105,6 +105,9 @@ pub fn decide(
     let known = scores.filter(|s| s.snapshot == policy.snapshot().version);
     let decision = match (facts.pin, known) {
         (Some(_), _) => in_static_order(policy, model, facts, (Rule::Pin, MAX_ATTEMPTS)),
+        (None, _) if model.order == Order::Listed => {
+            in_static_order(policy, model, facts, (Rule::Listed, limit))
+        }
         (None, None) => in_static_order(policy, model, facts, (Rule::Static, limit)),
         (None, Some(_)) if model.targets.len() == 1 => {
             in_static_order(policy, model, facts, (Rule::Only, limit))

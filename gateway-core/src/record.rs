@@ -43,6 +43,8 @@ pub enum Rule {
     Pin,
     /// The operator's order: no scores, or too old.
     Static,
+    /// The operator's order, as the model asks for.
+    Listed,
     /// Only one target.
     Only,
     /// Nothing was decided: the request was refused before, or needs no target.

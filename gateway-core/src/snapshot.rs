@@ -116,6 +116,17 @@ pub enum OnLoss {
     Allow,
 }
 
+/// What puts a model's targets in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// What is known of them, weighed for the request's priority.
+    #[default]
+    Scored,
+    /// The operator, whatever was measured: one that is in trouble is still asked first.
+    Listed,
+}
+
 /// Which refusals by one target are tried at the next, though the request itself is to blame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FailOverOn {
@@ -212,6 +223,9 @@ pub struct ModelSpec {
     pub first_byte_timeout_ms: u32,
     /// Longest duration of the whole exchange, all attempts and the stream included.
     pub total_timeout_ms: u32,
+    /// What puts its targets in their order.
+    #[serde(default)]
+    pub order: Order,
     /// What to do when a translation would lose something.
     #[serde(default)]
     pub on_loss: OnLoss,

@@ -4,7 +4,7 @@ use crate::capability::Capabilities;
 use crate::money::{MicroUsdPerMillion, Price};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
 use crate::snapshot::{
-    FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, ProviderId,
+    FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, Order, ProviderId,
     ProviderKind, ProviderSpec, RequestLimit, Snapshot, SnapshotVersion, TargetId, TargetSpec,
     Tier,
 };
@@ -114,6 +114,7 @@ fn model(name: &str, targets: &[u16]) -> ModelSpec {
         reference_price: Some(price(100)),
         first_byte_timeout_ms: 1_000,
         total_timeout_ms: 60_000,
+        order: Order::Scored,
         on_loss: OnLoss::Warn,
         fail_over_on: FailOverOn::default(),
     }

@@ -16,7 +16,7 @@ LATENCY = {"ttft_ms": 25.0, "tpot_ms": 1.0, "sigma": 0.2}
 def text(fleet) -> str:
     """The priorities' own weights: what is measured decides, as it does for an operator."""
     providers = [config.provider(p) for p in fleet.providers.values()]
-    model = config.model("chat", FLEET)
+    model = config.model("chat", FLEET) | {"order": "scored"}
     for target in model["targets"]:
         target["price"] = {"currency": "USD", "input_per_million": 1, "output_per_million": 4}
     performance = {"cost": 0.1, "performance": 0.6, "reliability": 0.3, "load": 0, "compliance": 0}

@@ -53,6 +53,27 @@ fn nothing_known_is_the_operators_order() {
 }
 
 #[test]
+fn a_listed_model_keeps_the_operators_order_whatever_was_measured() {
+    let mut snapshot = policy().snapshot().clone();
+    snapshot.models[0].order = Order::Listed;
+    let listed = Policy::new(snapshot).unwrap();
+    let mut targets = vec![measured(100.0); 5];
+    targets[0].circuit = Circuit::Open;
+    let scores = scores(listed.snapshot(), targets);
+    for draw in 0..20 {
+        let decision = decide(&listed, Some(&scores), &facts(Priority::Standard), draw).unwrap();
+        assert_eq!(decision.rule, Rule::Listed);
+        assert_eq!(order(Ok(decision)), [0, 1, 2]);
+    }
+    let scored = decide(&policy(), Some(&scores), &facts(Priority::Standard), 7).unwrap();
+    assert_ne!(
+        scored.targets().next(),
+        Some(TargetId(0)),
+        "its circuit is open"
+    );
+}
+
+#[test]
 fn scores_of_another_snapshot_are_not_used() {
     let policy = policy();
     let mut other = scores(policy.snapshot(), vec![measured(100.0); 5]);

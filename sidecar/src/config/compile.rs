@@ -100,6 +100,7 @@ fn compile_model(
         reference_price: reference,
         first_byte_timeout_ms: model.timeouts.first_byte_ms,
         total_timeout_ms: model.timeouts.total_ms,
+        order: model.order,
         on_loss: model.on_loss,
         fail_over_on: model.fail_over_on,
     }

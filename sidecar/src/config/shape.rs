@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::money::Price;
 use ark_gateway_core::priority::{Priority, PrioritySpec};
-use ark_gateway_core::snapshot::{FailOverOn, OnLoss, ProviderKind, RequestLimit, Tier};
+use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, Tier};
 
 use super::date::Date;
 use super::endpoint::Endpoint;
@@ -177,6 +177,8 @@ pub struct ModelConfig {
     pub name: String,
     /// How long it may take.
     pub timeouts: ModelTimeoutsConfig,
+    /// What puts its targets in their order.
+    pub order: Order,
     /// What to do when a translation would lose something.
     pub on_loss: OnLoss,
     /// Which refusals by one target are tried at the next.

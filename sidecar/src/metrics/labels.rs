@@ -108,6 +108,7 @@ pub(super) fn rule(rule: Rule) -> &'static str {
         Rule::Explore => "explore",
         Rule::Pin => "pin",
         Rule::Static => "static",
+        Rule::Listed => "listed",
         Rule::Only => "only",
         Rule::None => NONE,
     }

@@ -10,8 +10,7 @@ from harness.fleet import Fleet, Provider
 
 DEMO_KEY = "ark-demo"
 
-# With these weights the order of a model's targets is the order in which they are written (see
-# `model`), whatever was measured: what a test of failover expects must not depend on scores.
+# With these weights a scored model's targets are in the order of their price.
 ONLY_COST = {"cost": 1, "performance": 0, "reliability": 0, "load": 0, "compliance": 0}
 
 
@@ -49,7 +48,10 @@ def model(
     total_ms: int = 60_000,
     rename: bool = True,
 ) -> dict:
-    """A model whose targets cost more from one to the next."""
+    """A model whose targets are tried as listed, and cost more from one to the next.
+
+    What a test of failover expects must not depend on what was measured in tests before.
+    """
     targets = []
     for place, provider_name in enumerate(providers, start=1):
         price = {"currency": "USD", "input_per_million": place, "output_per_million": place}
@@ -58,7 +60,7 @@ def model(
             target["model"] = upstream_model(provider_name)
         targets.append(target)
     timeouts = {"first_byte_ms": first_byte_ms, "total_ms": total_ms}
-    return {"name": name, "timeouts": timeouts, "targets": targets}
+    return {"name": name, "order": "listed", "timeouts": timeouts, "targets": targets}
 
 
 def key(secret: str, identity: str | None = None, **more: object) -> dict:

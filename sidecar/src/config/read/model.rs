@@ -2,7 +2,7 @@
 
 use ark_gateway_core::money::{MicroUsdPerMillion, Price};
 use ark_gateway_core::snapshot::{
-    FailOverOn, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS,
+    FailOverOn, OnLoss, Order, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS,
 };
 
 use super::super::date::Date;
@@ -19,6 +19,8 @@ const ON_LOSS: [(&str, OnLoss); 3] = [
     ("warn", OnLoss::Warn),
     ("allow", OnLoss::Allow),
 ];
+
+const ORDER: [(&str, Order); 2] = [("scored", Order::Scored), ("listed", Order::Listed)];
 
 /// What may be tried at the next target though the request is to blame.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
         Some(name)
     });
     let timeouts = fields.or("timeouts", ModelTimeoutsConfig::default(), read_timeouts);
+    let order = fields.or("order", Order::default(), |node| node.one_of(&ORDER));
     let on_loss = fields.or("on_loss", OnLoss::default(), |node| node.one_of(&ON_LOSS));
     let fail_over_on = fields.or("fail_over_on", FailOverOn::default(), read_fail_over_on);
     let targets = fields.must("targets", |node| {
@@ -52,6 +55,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
     Some(ModelConfig {
         name: name?,
         timeouts: timeouts?,
+        order: order?,
         on_loss: on_loss?,
         fail_over_on: fail_over_on?,
         targets: targets?,

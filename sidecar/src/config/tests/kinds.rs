@@ -2,7 +2,7 @@
 //! reads.
 
 use ark_gateway_core::capability::Capabilities;
-use ark_gateway_core::snapshot::{FailOverOn, OnLoss, ProviderKind};
+use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind};
 
 use super::super::vendor;
 use super::*;
@@ -376,6 +376,21 @@ fn a_capability_that_cannot_be_is_refused() {
         &[
             "models[0].targets[0].default_max_tokens: is 11, more than capabilities.max_output_tokens (10)",
         ],
+    );
+}
+
+#[test]
+fn the_order_of_targets() {
+    let with = |order: &str| {
+        let text =
+            file("kind: openai", "").replace("  - name: m\n", &format!("  - name: m\n{order}"));
+        parse(&text).map(|config| config.models[0].order)
+    };
+    assert_eq!(with(""), Ok(Order::Scored));
+    assert_eq!(with("    order: listed\n"), Ok(Order::Listed));
+    assert_eq!(
+        with("    order: random\n").unwrap_err().to_string(),
+        "models[0].order: \"random\" is not known; known: scored, listed"
     );
 }
 
