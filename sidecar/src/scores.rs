@@ -99,13 +99,13 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
     let in_flight = in_flight(gauges, inputs.provider_waiting)
         .map(|(count, _)| ratio(count, u64::from(inputs.max_in_flight.max(1))));
     let metered = (inputs.metered > 0.0).then_some(inputs.metered);
-    let explore = explore(inputs, decisive.newest, circuit, now);
+    let explore = explore(inputs, &decisive, circuit, now);
     let hoped = |value: Option<f32>| value.filter(|_| explore > 0.0);
     TargetScore {
         failure_rate: failure_rate(&decisive, &recent, inputs, now),
         hoped_failure_rate: hoped(memory.and_then(|m| bound(m.judged(now), -CAREFUL))),
         hoped_ttft_ms: hoped(memory.and_then(|m| m.ttft_ms(0.5))),
-        ttft_ms: ttft_ms(decisive, &recent, inputs),
+        ttft_ms: ttft_ms(decisive, [&recent, &view(SPAN_S)], inputs),
         tpot_ms,
         utilisation: in_flight,
         metered,
@@ -115,16 +115,26 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
     }
 }
 
-/// How much a target should be explored: not at all while its data is fresh, as much as the operator
-/// allows when it is not, and more when its circuit waits for a few probes.
-fn explore(inputs: &Inputs<'_>, newest: Option<Ms>, circuit: Circuit, now: Ms) -> f32 {
-    if circuit == Circuit::HalfOpen {
-        let usual = inputs.rate_per_s * USUAL_EXPLORATION;
-        return (PROBES_PER_S / usual.max(f32::MIN_POSITIVE)).min(MOST_PROBING);
+/// How much a target should be explored: not at all while its data is fresh and there is enough of it,
+/// as much as the operator allows when not, and more when its circuit waits for a few probes.
+fn explore(inputs: &Inputs<'_>, decisive: &View, circuit: Circuit, now: Ms) -> f32 {
+    match circuit {
+        Circuit::Open => return 0.0,
+        Circuit::HalfOpen => {
+            let usual = inputs.rate_per_s * USUAL_EXPLORATION;
+            return (PROBES_PER_S / usual.max(f32::MIN_POSITIVE)).min(MOST_PROBING);
+        }
+        Circuit::Closed => {}
     }
+    let newest = decisive.newest;
     let is_fresh = newest.is_some_and(|at| now.saturating_sub(at) < STALE_MS);
+    let is_enough = decisive.ttft.len() >= LEAST_SAMPLES;
     let is_asked = !inputs.waiting_ms.is_empty();
-    if is_fresh || is_asked { 0.0 } else { 1.0 }
+    if is_asked || (is_fresh && is_enough) {
+        0.0
+    } else {
+        1.0
+    }
 }
 
 fn fresh(gauges: Option<Gauges>, now: Ms) -> Option<Gauges> {
@@ -138,8 +148,9 @@ fn in_flight(gauges: Option<Gauges>, waiting: Option<u64>) -> Option<(u64, &'sta
 }
 
 /// P95 of the time to the first byte: the worse of the last seconds and the last ten, where those have
-/// enough samples. Of few, their median is held against the P95 of the minutes before.
-fn ttft_ms(mut decisive: View, recent: &View, inputs: &Inputs<'_>) -> Option<f32> {
+/// enough samples. Of few, their median is held against the P95 of the minutes before, which gives way
+/// to that of the whole window as that fills.
+fn ttft_ms(mut decisive: View, [recent, whole]: [&View; 2], inputs: &Inputs<'_>) -> Option<f32> {
     let memory = inputs.window.map(Window::memory);
     let usual = memory.and_then(|m| m.ttft_ms(0.95));
     decisive.add_waiting(inputs.waiting_ms);
@@ -151,8 +162,11 @@ fn ttft_ms(mut decisive: View, recent: &View, inputs: &Inputs<'_>) -> Option<f32
             Some(short.filter(|_| enough).map_or(ten, |short| short.max(ten)))
         }
         (_, Some(usual)) => {
+            let known = ratio(whole.ttft.len().min(LEAST_SAMPLES), LEAST_SAMPLES);
+            let latest = whole.ttft.quantile_ms(0.95).unwrap_or(usual);
+            let blended = usual + (latest - usual) * known;
             let median = decisive.ttft.quantile_ms(0.5);
-            Some(median.map_or(usual, |median| median.max(usual)))
+            Some(median.map_or(blended, |median| median.max(blended)))
         }
         (ten, None) => ten,
     }

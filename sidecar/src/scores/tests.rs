@@ -41,7 +41,9 @@ fn nothing_measured_is_nothing_known_and_worth_exploring() {
         ..TargetScore::default()
     };
     assert_eq!(assess(&inputs(None), 5_000), unknown);
-    let window = attempts(&[(Verdict::Ok, 5)], 1_000);
+    let few = attempts(&[(Verdict::Ok, 19)], 1_000);
+    assert_eq!(assess(&inputs(Some(&few)), 5_999).explore, 1.0);
+    let window = attempts(&[(Verdict::Ok, 20)], 1_000);
     let fresh = assess(&inputs(Some(&window)), 5_999);
     assert_eq!((fresh.explore, fresh.hoped_ttft_ms), (0.0, None));
     // What is old is not forgotten: it is what is expected, and what may have become better.
@@ -74,6 +76,36 @@ fn a_slowed_target_is_hoped_to_be_as_it_used_to_be() {
     );
     assert!((95.0..105.0).contains(&stale.hoped_ttft_ms.unwrap()));
     assert_eq!(stale.explore, 1.0);
+}
+
+#[test]
+fn a_few_good_answers_outweigh_what_is_remembered_as_they_become_more() {
+    let mut window = attempts(&[(Verdict::Ok, 40)], 1_000);
+    let record = |window: &mut Window, ttft_us, n, at| {
+        for i in 0..n {
+            let sample = Sample {
+                verdict: Verdict::Ok,
+                ttft_us: Some(ttft_us),
+                duration_us: 2 * ttft_us,
+                output_tokens: 11,
+                streamed: true,
+                retry_after_ms: None,
+            };
+            window.record(&sample, at + i);
+        }
+    };
+    record(&mut window, 1_000_000, 60, 2_000);
+    let usual = assess(&inputs(Some(&window)), 3_000).ttft_ms.unwrap();
+    assert!(usual > 900.0, "{usual}");
+    // It is well again, and a request finds out now and then.
+    let mut last = usual;
+    for (n, at) in [(5, 40_000), (5, 45_000), (10, 49_000)] {
+        record(&mut window, 100_000, n, at);
+        let told = assess(&inputs(Some(&window)), at + 20).ttft_ms.unwrap();
+        assert!(told < last, "{told} after {last}");
+        last = told;
+    }
+    assert!(last < 120.0, "{last}");
 }
 
 #[test]
