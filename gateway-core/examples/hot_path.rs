@@ -54,7 +54,7 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
     black_box(route(head.method, head.path).ok()?);
     let id = "0123456789abcdef".to_owned();
     let mut exchange = Exchange::new(Rc::clone(policy), id, Endpoint::ChatCompletions, now);
-    let admission = admit(policy, &head).ok()?;
+    let admission = admit(policy, &head, 0).ok()?;
     let limit = RequestLimit {
         requests_per_minute: 60_000,
         burst: 1_000,

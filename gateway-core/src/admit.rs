@@ -1,10 +1,13 @@
 //! Who is calling, and what may they do: everything that request headers alone decide.
 
+use crate::limit::Nanos;
 use crate::policy::Policy;
 use crate::priority::Priority;
 use crate::record::Endpoint;
 use crate::reject::{Reject, RejectCode};
 use crate::snapshot::{ProviderId, RequestLimit};
+
+const NANOS_PER_S: Nanos = 1_000_000_000;
 
 /// What the request's head says, borrowed from the header map.
 #[derive(Clone, Copy, Debug, Default)]
@@ -84,11 +87,14 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Reject> {
 ///
 /// # Errors
 /// 401, 403 or 413.
-pub fn admit(policy: &Policy, head: &RequestHead<'_>) -> Result<Admission, Reject> {
+pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admission, Reject> {
     let secret = presented_key(head)?;
     let (index, key) = policy
         .key_for(secret.as_bytes())
         .ok_or_else(|| Reject::new(RejectCode::InvalidKey))?;
+    if key.expires_at_s.is_some_and(|end| now / NANOS_PER_S >= end) {
+        return Err(Reject::new(RejectCode::ExpiredKey));
+    }
     let priority = match head.priority {
         None => key.priority,
         Some(name) => Priority::parse(name).ok_or_else(Reject::unknown_priority)?,

@@ -22,6 +22,8 @@ pub enum RejectCode {
     MissingKey,
     /// 401: a key that is not known.
     InvalidKey,
+    /// 401: a key whose time is over.
+    ExpiredKey,
     /// 403: the key may not use the model.
     ModelNotAllowed,
     /// 403: the key may not use this priority.
@@ -56,12 +58,13 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
         Self::MissingKey,
         Self::InvalidKey,
+        Self::ExpiredKey,
         Self::ModelNotAllowed,
         Self::PriorityNotAllowed,
         Self::PinNotAllowed,
@@ -88,6 +91,7 @@ impl RejectCode {
             Self::LossyTranslation => "lossy_translation",
             Self::MissingKey => "missing_key",
             Self::InvalidKey => "invalid_key",
+            Self::ExpiredKey => "expired_key",
             Self::ModelNotAllowed => "model_not_allowed",
             Self::PriorityNotAllowed => "priority_not_allowed",
             Self::PinNotAllowed => "pin_not_allowed",
@@ -111,7 +115,7 @@ impl RejectCode {
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest | Self::Unsupported | Self::LossyTranslation => 400,
-            Self::MissingKey | Self::InvalidKey => 401,
+            Self::MissingKey | Self::InvalidKey | Self::ExpiredKey => 401,
             Self::ModelNotAllowed | Self::PriorityNotAllowed | Self::PinNotAllowed => 403,
             Self::ModelNotFound | Self::EndpointNotFound => 404,
             Self::MethodNotAllowed => 405,
@@ -147,6 +151,7 @@ impl RejectCode {
                 "No API key was given. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
             }
             Self::InvalidKey => "The API key is not known to this gateway.",
+            Self::ExpiredKey => "The API key has expired; ask for a new one.",
             Self::ModelNotAllowed => "This API key may not use the model that was asked for.",
             Self::PriorityNotAllowed => "This API key may not use the priority that was asked for.",
             Self::PinNotAllowed => {

@@ -272,4 +272,7 @@ pub struct KeySpec {
     pub may_pin: bool,
     /// Its request limit.
     pub limit: Option<RequestLimit>,
+    /// From when on it is refused, seconds since the Unix epoch; `None` for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_s: Option<u64>,
 }

@@ -54,6 +54,7 @@ pub(crate) fn demo() -> Snapshot {
                 priorities: Priority::ALL.into(),
                 may_pin: true,
                 limit: None,
+                expires_at_s: None,
             },
             KeySpec {
                 id: "limited".into(),

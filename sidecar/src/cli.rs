@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Explain where a request goes, and why: every candidate with what removed it or how it scores
     Explain(Explain),
-    /// Make client keys and their digests
+    /// Make client keys and their digests; create, list, rotate and revoke them at a running sidecar
     #[command(subcommand)]
     Keys(KeysCommand),
 }
@@ -83,7 +83,11 @@ pub(crate) struct Serve {
         default_value = "/run/ark/ark.sock"
     )]
     socket: PathBuf,
-    /// Where to serve /metrics /healthz /readyz /v1/scores /v1/config
+    /// Where to keep the keys that `ark keys create` makes, for this process alone to write; without
+    /// it keys are those of the configuration
+    #[arg(long, value_name = "FILE", env = "ARK_KEYS")]
+    keys: Option<PathBuf>,
+    /// Where to serve /metrics /healthz /readyz /v1/scores /v1/config /v1/keys
     #[arg(
         long,
         value_name = "IP:PORT",
@@ -91,7 +95,8 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:8081"
     )]
     admin: SocketAddr,
-    /// Allow an --admin address that other machines can reach, without authentication
+    /// Allow an --admin address that other machines can reach; without admin.tokens in the
+    /// configuration whoever reaches it may read
     #[arg(long, env = "ARK_ADMIN_ALLOW_REMOTE")]
     admin_allow_remote: bool,
     /// Envoy's admin interface
@@ -114,6 +119,7 @@ impl From<Serve> for Options {
             socket: args.socket,
             admin: args.admin,
             admin_allow_remote: args.admin_allow_remote,
+            keys: args.keys,
             envoy_admin: args.envoy_admin,
             filter: args.deployment.filter,
             listen: args.deployment.listen,
@@ -153,6 +159,95 @@ pub(crate) enum KeysCommand {
     New,
     /// Print the digest of the key on standard input
     Hash,
+    /// Make a key that works within two seconds, and print it, once
+    Create(CreateKey),
+    /// List all keys: whose, from where, in what state
+    List {
+        #[command(flatten)]
+        admin: AdminArgs,
+        /// Answer in JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a new key in place of another, which goes on for a time of grace
+    Rotate {
+        /// The key's id
+        id: String,
+        /// How long both are good, e.g. 24h; 0s ends the old one at once
+        #[arg(long, default_value = "24h", value_parser = seconds)]
+        grace: u64,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Refuse a key from now on, for ever
+    Revoke {
+        /// The key's id
+        id: String,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+}
+
+/// Which sidecar, and who asks.
+#[derive(Debug, Args)]
+pub(crate) struct AdminArgs {
+    /// The admin port of the sidecar
+    #[arg(
+        long = "admin",
+        value_name = "URL",
+        env = "ARK_ADMIN_URL",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    pub(crate) url: String,
+    /// A file with the token of one of admin.tokens; otherwise ARK_ADMIN_TOKEN of the environment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateKey {
+    /// Whose key it is; a tenant of ark.yaml
+    #[arg(long)]
+    pub(crate) tenant: String,
+    /// Its public name, as reports show it
+    #[arg(long)]
+    pub(crate) id: String,
+    /// Models that it may use; * for all
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) models: Vec<String>,
+    /// The priority of its requests
+    #[arg(long)]
+    pub(crate) priority: Option<String>,
+    /// The priorities that its requests may ask for
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) priorities: Vec<String>,
+    /// Let it pin providers
+    #[arg(long)]
+    pub(crate) may_pin: bool,
+    /// Its request limit
+    #[arg(long, value_name = "N")]
+    pub(crate) requests_per_minute: Option<u32>,
+    /// How long it is good, e.g. 90d; for ever when absent
+    #[arg(long, value_parser = seconds)]
+    pub(crate) expires_in: Option<u64>,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+/// A duration of days, hours, minutes or seconds: `90d`, `24h`, `30m`, `45s`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || "write it as 90d, 24h, 30m or 45s".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let unit_s = match unit {
+        'd' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return Err(wrong()),
+    };
+    let digits = text.strip_suffix(unit).unwrap_or_default();
+    let count: u64 = digits.parse().map_err(|_not_a_number| wrong())?;
+    count.checked_mul(unit_s).ok_or_else(wrong)
 }
 
 #[derive(Debug, Args)]

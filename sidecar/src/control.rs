@@ -20,6 +20,7 @@ use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 use crate::Ms;
 use crate::config::{Config, Date, compile};
 use crate::envoy::{self, Mode, Place};
+use crate::key_book::KeyBook;
 use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
@@ -65,6 +66,10 @@ pub struct Setting {
 pub struct Control {
     setting: Setting,
     today: Date,
+    /// What the file says.
+    written: Config,
+    key_book: KeyBook,
+    /// What is in force: the file's, with the keys of the book.
     config: Config,
     known: Known,
     credentials: Credentials,
@@ -93,6 +98,8 @@ impl Control {
         let nothing = compile(&loaded.config, &BTreeSet::new(), today);
         let mut control = Self {
             today,
+            written: loaded.config.clone(),
+            key_book: KeyBook::default(),
             config: loaded.config.clone(),
             known: Known::default(),
             credentials: Credentials::new(),
@@ -122,7 +129,8 @@ impl Control {
 
     /// Takes a new valid configuration.
     pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
-        self.config = loaded.config;
+        self.config = self.key_book.merged(&loaded.config);
+        self.written = loaded.config;
         self.credentials = loaded.credentials;
         self.tokens.retain(&self.config);
         self.bad_edit = None;
@@ -140,6 +148,25 @@ impl Control {
             .configure_limits(&self.known.models, limits_of(&self.config));
         self.want_providers();
         self.publish(now);
+    }
+
+    /// Takes the keys that were made while Ark ran.
+    pub fn replace_keys(&mut self, book: KeyBook, now: Ms) {
+        self.config = book.merged(&self.written);
+        self.key_book = book;
+        self.compile(now);
+    }
+
+    /// The keys that were made while Ark ran.
+    #[must_use]
+    pub fn key_book(&self) -> &KeyBook {
+        &self.key_book
+    }
+
+    /// What the file says.
+    #[must_use]
+    pub fn written(&self) -> &Config {
+        &self.written
     }
 
     /// Keeps the configuration, as the new one is no good.

@@ -1,5 +1,6 @@
 //! Ark control plane.
 
+pub mod admin_client;
 pub mod bounds;
 pub mod config;
 pub mod control;
@@ -9,6 +10,8 @@ pub mod envoy;
 pub mod explaining;
 pub mod histogram;
 pub mod http;
+pub mod key_book;
+pub mod key_file;
 pub mod keys;
 pub mod memory;
 pub mod meter;

@@ -8,10 +8,11 @@
 
 mod cli;
 mod explain_command;
+mod keys_command;
 mod replay_command;
 
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -19,14 +20,10 @@ use ark_sidecar::config::{self, Config, CredentialConfig, ProviderConfig};
 use ark_sidecar::control::Loaded;
 use ark_sidecar::envoy::{self, Place};
 use ark_sidecar::serve::{self, SYNC_INTERVAL_MS, shared};
-use ark_sidecar::{digest, keys};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command, KeysCommand, LogFormat, RenderCommand, RenderEnvoy};
-
-/// Largest input of `ark keys hash`, bytes.
-const STDIN_LIMIT_BYTES: u64 = 64 * 1024;
+use cli::{Cli, Command, LogFormat, RenderCommand, RenderEnvoy};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -38,8 +35,7 @@ fn main() -> ExitCode {
         Command::Render(RenderCommand::Envoy(args)) => render(&args),
         Command::Explain(args) => explain_command::run(&args),
         Command::Replay(args) => replay_command::run(&args),
-        Command::Keys(KeysCommand::New) => new_key(),
-        Command::Keys(KeysCommand::Hash) => hash_key(),
+        Command::Keys(command) => keys_command::run(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,29 +149,5 @@ fn render(args: &RenderEnvoy) -> Result<(), String> {
     let rendered = envoy::static_config(&config, &place, &snapshot);
     let text = serde_json::to_string_pretty(&rendered).map_err(|error| error.to_string())?;
     println!("{text}");
-    Ok(())
-}
-
-fn new_key() -> Result<(), String> {
-    let key = keys::fresh()?;
-    eprintln!("The key is shown only now; give it to its user:");
-    println!("{key}");
-    eprintln!("Its digest, for a key in ark.yaml:");
-    println!("sha256: {}", digest::hex(&[key.as_bytes()]));
-    Ok(())
-}
-
-fn hash_key() -> Result<(), String> {
-    let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        eprintln!("Type or paste the key, then press Enter and Ctrl-D:");
-    }
-    let mut input = String::new();
-    stdin
-        .lock()
-        .take(STDIN_LIMIT_BYTES)
-        .read_to_string(&mut input)
-        .map_err(|error| format!("cannot read standard input: {error}"))?;
-    println!("sha256: {}", keys::digest_of(&input)?);
     Ok(())
 }

@@ -60,6 +60,7 @@ pub struct Metrics {
     scrape_failures: Counter,
     credential_errors: Family<CredentialLabels, Counter>,
     bad_requests: Counter,
+    admin_refusals: Counter,
 }
 
 /// Seconds: from a local model's first token to the longest answers.
@@ -92,6 +93,7 @@ impl Default for Metrics {
             scrape_failures: Counter::default(),
             credential_errors: Family::default(),
             bad_requests: Counter::default(),
+            admin_refusals: Counter::default(),
         };
         metrics.register_traffic();
         metrics.register_control();
@@ -191,6 +193,11 @@ impl Metrics {
             "credential_errors",
             "Provider credentials that cannot be read, or that the provider refuses",
             self.credential_errors.clone(),
+        );
+        registry.register(
+            "admin_refusals",
+            "Requests to the admin port that were refused",
+            self.admin_refusals.clone(),
         );
         registry.register(
             "socket_bad_requests",
@@ -341,6 +348,11 @@ impl Metrics {
         self.credential_errors
             .get_or_create(&CredentialLabels { provider, reason })
             .inc();
+    }
+
+    /// Counts a caller of the admin port who may not.
+    pub fn admin_refused(&self) {
+        self.admin_refusals.inc();
     }
 
     /// Counts a request over the socket that made no sense.

@@ -1,5 +1,6 @@
 //! `ark serve`: the control plane at work.
 
+mod access;
 mod admin_api;
 mod commands;
 mod private_api;
@@ -21,7 +22,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::control::{Control, Setting};
 use crate::envoy::Place;
 use crate::http;
+use crate::key_file::KeyFile;
 use crate::supervise::Tasks;
+use access::Reach;
 use shared::Shared;
 
 /// How often the filter asks for news when nothing happens, milliseconds.
@@ -40,6 +43,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Whether the admin port may be open to other machines.
     pub admin_allow_remote: bool,
+    /// Where keys are kept that are made while Ark runs.
+    pub keys: Option<PathBuf>,
     /// Envoy's admin interface, `host:port`.
     pub envoy_admin: String,
     /// `ark_filter.wasm`, as Envoy sees it.
@@ -53,18 +58,24 @@ pub struct Options {
 /// # Errors
 /// In words for the operator: it could not start, or a part of it ended.
 pub async fn run(options: Options) -> Result<(), String> {
-    if !options.admin.ip().is_loopback() && !options.admin_allow_remote {
-        return Err(format!(
-            "--admin {} is not a loopback address: it shows models, providers and traffic to \
-             whoever reaches it, without authentication; bind 127.0.0.1, or allow it with \
-             --admin-allow-remote",
-            options.admin
-        ));
-    }
     let mut terminate = listen_to(SignalKind::terminate())?;
     let mut interrupt = listen_to(SignalKind::interrupt())?;
     let (loaded, watch) = watch::load(&options.config)?;
-    let shared = Shared::new(Control::new(setting(&options)?, loaded, shared::today()));
+    let is_fine = options.admin.ip().is_loopback() || options.admin_allow_remote;
+    if !is_fine && loaded.config.admin.tokens.is_empty() {
+        return Err(format!(
+            "--admin {} is not a loopback address, and the configuration has no admin.tokens: \
+             models, providers and traffic would be shown to whoever reaches it; add a token, bind \
+             127.0.0.1, or allow it with --admin-allow-remote",
+            options.admin
+        ));
+    }
+    let mut control = Control::new(setting(&options)?, loaded, shared::today());
+    let key_file = options.keys.clone().map(KeyFile::new);
+    if let Some(file) = &key_file {
+        control.replace_keys(file.load()?, 0);
+    }
+    let shared = Shared::new(control, key_file);
     let admin = TcpListener::bind(options.admin).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}; choose another with --admin",
@@ -75,7 +86,13 @@ pub async fn run(options: Options) -> Result<(), String> {
     tracing::info!(socket = %options.socket.display(), admin = %options.admin, "ark serves");
 
     let mut tasks = Tasks::default();
-    start(&mut tasks, &shared, listener, admin);
+    let reach = match options.admin.ip().is_loopback() {
+        true => Reach::Loopback,
+        false => Reach::Remote {
+            is_open: options.admin_allow_remote,
+        },
+    };
+    start(&mut tasks, &shared, listener, (admin, reach));
     tasks.start("config watch", watch.run(Arc::clone(&shared)));
     tasks.start(
         "scrape",
@@ -120,12 +137,17 @@ fn listen_to(kind: SignalKind) -> Result<tokio::signal::unix::Signal, String> {
 }
 
 /// Starts what needs nothing but the two doors.
-fn start(tasks: &mut Tasks, shared: &Arc<Shared>, socket: UnixListener, admin: TcpListener) {
+fn start(
+    tasks: &mut Tasks,
+    shared: &Arc<Shared>,
+    socket: UnixListener,
+    (admin, reach): (TcpListener, Reach),
+) {
     let state = Arc::clone(shared);
     let private = move |request| private_api::handle(Arc::clone(&state), request);
     tasks.start("socket", http::serve(socket, private_api::LIMITS, private));
     let state = Arc::clone(shared);
-    let public = move |request| admin_api::handle(Arc::clone(&state), request);
+    let public = move |request| admin_api::handle(Arc::clone(&state), reach, request);
     tasks.start("admin", http::serve(admin, admin_api::LIMITS, public));
     tasks.start("commands", commands::run(Arc::clone(shared)));
     tasks.start("tick", tick(Arc::clone(shared)));

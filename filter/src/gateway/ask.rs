@@ -41,7 +41,7 @@ impl GatewayFilter {
             Ok(Route::Health | Route::Ready) | Err(_) => Endpoint::Other,
         };
         let live = self.begin(head, &policy, endpoint, now);
-        let admission = admit(&policy, &head.request)?;
+        let admission = admit(&policy, &head.request, now)?;
         live.borrow_mut().exchange.admitted(admission);
         self.take_limit(&policy, admission, now)?;
         let key = policy

@@ -3,7 +3,7 @@ use crate::testing::{DEMO_KEY, demo};
 
 fn check(head: RequestHead<'_>) -> Result<Admission, RejectCode> {
     let policy = Policy::new(demo()).unwrap();
-    admit(&policy, &head).map_err(|r| r.code)
+    admit(&policy, &head, 0).map_err(|r| r.code)
 }
 
 fn head(authorization: &str) -> RequestHead<'_> {
@@ -25,6 +25,18 @@ fn a_key_comes_as_bearer_or_as_api_key() {
         ..head("")
     };
     assert_eq!(by_bearer, check(by_header).unwrap());
+}
+
+#[test]
+fn a_key_is_good_until_its_last_second() {
+    let mut snapshot = demo();
+    for key in &mut snapshot.keys {
+        key.expires_at_s = Some(1_000);
+    }
+    let policy = Policy::new(snapshot).unwrap();
+    let at = |now| admit(&policy, &head("Bearer ark-demo"), now).map_err(|r| r.code);
+    assert!(at(999_999_999_999).is_ok());
+    assert_eq!(at(1_000_000_000_000), Err(RejectCode::ExpiredKey));
 }
 
 #[test]

@@ -154,6 +154,7 @@ fn compile_keys(tenants: &[TenantConfig], models: &[ModelSpec]) -> Vec<KeySpec> 
                 priorities: key.priorities.clone(),
                 may_pin: key.may_pin,
                 limit: key.limit,
+                expires_at_s: key.expires_at_s,
             });
         }
     }

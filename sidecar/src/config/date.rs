@@ -52,6 +52,17 @@ impl Date {
     }
 }
 
+impl Date {
+    /// The first moment after it, seconds since the Unix epoch.
+    #[must_use]
+    pub fn end_s(self) -> u64 {
+        let years = (1970..self.year)
+            .map(|year| (1..=12).map(|m| u64::from(days_in(year, m))).sum::<u64>());
+        let months = (1..self.month).map(|m| u64::from(days_in(self.year, m)));
+        (years.sum::<u64>() + months.sum::<u64>() + u64::from(self.day)) * 86_400
+    }
+}
+
 fn number(digits: &[u8]) -> Option<u16> {
     digits.iter().try_fold(0_u16, |sum, byte| {
         byte.is_ascii_digit()

@@ -26,10 +26,10 @@ pub use doubts::warnings;
 pub use endpoint::{Endpoint, Host, Scheme};
 pub use problem::{Problem, Problems};
 pub use shape::{
-    AuthConfig, AwsConfig, AwsCredentialsConfig, CommandConfig, Config, CredentialConfig,
-    GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig, ModelTimeoutsConfig, PriceConfig,
-    ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TargetConfig, TenantConfig,
-    TlsConfig, TlsVersion,
+    AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CommandConfig,
+    Config, CredentialConfig, GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig,
+    ModelTimeoutsConfig, PriceConfig, ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig,
+    Role, TargetConfig, TenantConfig, TlsConfig, TlsVersion,
 };
 
 /// Why a file gave no [`Config`].
@@ -99,6 +99,18 @@ fn not_yaml(error: serde_saphyr::Error) -> Problems {
         message,
         hint: None,
     }])
+}
+
+/// Reads one key as an entry of a tenant's `keys`, for a configuration that is in force.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_key(entry: &Value, config: &Config) -> Result<KeyConfig, Problems> {
+    let sink = node::Sink::default();
+    match read::read_key(entry, config, &sink) {
+        Some(key) => Ok(key),
+        None => Err(sink.into_problems()),
+    }
 }
 
 /// Reads a configuration from a file.

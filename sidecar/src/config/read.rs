@@ -1,5 +1,6 @@
 //! From a parsed document to a [`Config`]: the file's schema, block by block.
 
+mod admin;
 mod capability;
 mod model;
 mod priority;
@@ -14,7 +15,7 @@ use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::Value;
 
 use super::node::{Node, Sink};
-use super::shape::{Config, GatewayConfig};
+use super::shape::{AdminConfig, Config, GatewayConfig, KeyConfig};
 use super::words::{is_model_name, is_name, is_pasted_key, nearest, quoted};
 
 /// Most of anything that a file lists; a snapshot's ids are 16 bits wide.
@@ -47,6 +48,9 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         Some(node) => read_gateway(&node),
         None => Some(GatewayConfig::default()),
     };
+    let admin = fields.or("admin", AdminConfig::default(), |node| {
+        admin::read(node, &names)
+    });
     let providers = fields.must("providers", |node| {
         node.each(MOST_PROVIDERS, |item| provider::read(item, &names))
     });
@@ -64,11 +68,22 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
     version?;
     Some(Config {
         gateway: gateway?,
+        admin: admin?,
         providers: providers?,
         models: models?,
         tenants: tenants?,
         priorities: priorities?,
     })
+}
+
+/// Reads one key; `None` exactly when `sink` has a problem.
+pub(super) fn read_key(entry: &Value, config: &Config, sink: &Sink) -> Option<KeyConfig> {
+    report_pasted_keys(entry, "", sink);
+    let names = Names {
+        models: config.models.iter().map(|m| m.name.clone()).collect(),
+        ..Names::of(&Value::Null)
+    };
+    tenant::read_key(&Node::root(entry, sink), &names)
 }
 
 impl Default for GatewayConfig {

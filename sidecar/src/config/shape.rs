@@ -16,6 +16,8 @@ use super::endpoint::Endpoint;
 pub struct Config {
     /// Limits of the gateway itself.
     pub gateway: GatewayConfig,
+    /// Who may use the admin API.
+    pub admin: AdminConfig,
     /// All providers, in the operator's order; names are unique.
     pub providers: Vec<ProviderConfig>,
     /// All models, in the operator's order; names are unique.
@@ -257,6 +259,50 @@ pub struct KeyConfig {
     pub may_pin: bool,
     /// Its request limit.
     pub limit: Option<RequestLimit>,
+    /// From when on it is refused: after its last day `valid_until`, or as the admin API was told;
+    /// seconds since the Unix epoch.
+    pub expires_at_s: Option<u64>,
+}
+
+/// `admin`: who may use the admin API.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// Ids and digests are unique.
+    pub tokens: Vec<AdminTokenConfig>,
+}
+
+/// One of `admin`'s `tokens`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminTokenConfig {
+    /// Whose it is, as the audit log names it.
+    pub id: String,
+    /// SHA-256 of the token, 64 lower-case hex digits.
+    pub sha256: String,
+    /// What its holder may do.
+    pub role: Role,
+}
+
+/// What a caller of the admin API may do; each may also do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Read.
+    Viewer,
+    /// Change how requests are routed.
+    Operator,
+    /// Make and revoke keys.
+    Admin,
+}
+
+impl Role {
+    /// Its word in `ark.yaml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
 }
 
 /// A key's `models`.

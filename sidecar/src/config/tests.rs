@@ -333,6 +333,54 @@ const PLACES: [(&str, &str); 19] = [
 
 /// A key that was written down is reported, with what to do instead, and never repeated.
 #[test]
+fn tokens_of_the_admin_api() {
+    let digest = crate::digest::hex(&[b"token"]);
+    let with = |token: &str| {
+        let block = format!("version: 1\nadmin:\n  tokens:\n    - {token}\n");
+        parse(&include_str!("../../../ark.yaml").replace("version: 1\n", &block))
+    };
+    let config = with(&format!("{{id: ada, sha256: {digest}, role: admin}}")).unwrap();
+    assert_eq!(config.admin.tokens[0].role, Role::Admin);
+    let demo = config.tenants[0].keys[0].sha256.clone();
+    for (token, expected) in [
+        (
+            format!("{{id: ada, sha256: {digest}, role: root}}"),
+            "admin.tokens[0].role: \"root\" is not known; known: viewer, operator, admin",
+        ),
+        (
+            format!("{{id: ada, sha256: {demo}, role: viewer}}"),
+            "tenants[0].keys[0].sha256: this key is already at admin.tokens[0].sha256",
+        ),
+        (
+            "{id: ada, token: abc, role: viewer}".to_owned(),
+            "admin.tokens[0].token: is not a known field",
+        ),
+    ] {
+        let problems = with(&token).unwrap_err().to_string();
+        assert!(problems.contains(expected), "{problems}");
+    }
+}
+
+#[test]
+fn a_key_is_good_until_the_end_of_its_last_day() {
+    let text = include_str!("../../../ark.yaml");
+    let until = |day: &str| {
+        let key = format!("- id: demo\n        valid_until: {day}\n");
+        parse(&text.replacen("- id: demo\n", &key, 1)).map(|c| c.tenants[0].keys[0].expires_at_s)
+    };
+    assert_eq!(parse(text).unwrap().tenants[0].keys[0].expires_at_s, None);
+    assert_eq!(until("1970-01-01"), Ok(Some(86_400)));
+    assert_eq!(until("2024-02-29"), Ok(Some(1_709_251_200)));
+    assert_eq!(until("2026-12-31"), Ok(Some(1_798_761_600)));
+    assert!(
+        until("2026-02-30")
+            .unwrap_err()
+            .to_string()
+            .contains("is not a day")
+    );
+}
+
+#[test]
 fn secrets_are_refused_and_not_repeated() {
     for secret in SECRETS {
         for (from, to) in PLACES {

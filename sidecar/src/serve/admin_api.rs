@@ -1,11 +1,15 @@
-//! What the admin port serves, to people and to their monitoring. Reads only, no secret.
+//! What the admin port serves, to people and to their monitoring. Never a secret.
+
+mod keys;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
+use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 
+use super::access::{self, Refused, Who};
 use super::shared::Shared;
 use crate::http::{self, Limits, Reply};
 use crate::metrics;
@@ -17,12 +21,55 @@ pub(super) const LIMITS: Limits = Limits {
     connection_age: Duration::from_secs(60),
 };
 
-/// Answers one request; a body is not read.
-#[allow(clippy::unused_async, reason = "the service takes futures")]
-pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return http::text(StatusCode::METHOD_NOT_ALLOWED, "use GET");
+/// Answers one request.
+pub(super) async fn handle(
+    shared: Arc<Shared>,
+    reach: access::Reach,
+    request: Request<Incoming>,
+) -> Reply {
+    let path = request.uri().path();
+    if access::is_open(path) {
+        return read(&shared, &request);
     }
+    let who = match admit(&shared, reach, &request) {
+        Ok(who) => who,
+        Err(refused) => return refuse(&shared, &refused),
+    };
+    match *request.method() {
+        Method::GET | Method::HEAD => read(&shared, &request),
+        Method::POST => change(&shared, &who, request).await,
+        _ => http::text(StatusCode::METHOD_NOT_ALLOWED, "use GET or POST"),
+    }
+}
+
+fn admit(
+    shared: &Shared,
+    reach: access::Reach,
+    request: &Request<Incoming>,
+) -> Result<Who, Refused> {
+    let needs = access::needed(request.method(), request.uri().path());
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let control = shared.control();
+    let tokens = &control.written().admin.tokens;
+    access::admit((reach, tokens), needs, is_change, request.headers())
+}
+
+fn refuse(shared: &Shared, refused: &Refused) -> Reply {
+    shared.metrics().admin_refused();
+    tracing::warn!(
+        status = refused.status.as_u16(),
+        reason = refused.reason,
+        "refused a request on the admin port"
+    );
+    let mut reply = http::text(refused.status, &refused.reason);
+    if refused.status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer");
+        reply.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    reply
+}
+
+fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
     let now = shared.now();
     match request.uri().path() {
         "/healthz" => http::text(StatusCode::OK, "ok"),
@@ -40,9 +87,29 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
         },
         "/v1/scores" => http::readable_json(StatusCode::OK, &shared.control().scores_view(now)),
         "/v1/config" => http::readable_json(StatusCode::OK, &shared.control().config_view(now)),
-        _ => http::text(
-            StatusCode::NOT_FOUND,
-            "not found; there are /healthz /readyz /metrics /v1/scores /v1/config",
-        ),
+        "/v1/keys" => keys::list(shared),
+        _ => nothing_here(),
     }
+}
+
+async fn change(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply {
+    let path = request.uri().path().to_owned();
+    match path.as_str() {
+        "/v1/keys" => keys::create(shared, who, request).await,
+        _ => match path
+            .strip_prefix("/v1/keys/")
+            .and_then(|rest| rest.split_once('/'))
+        {
+            Some((id, "rotate")) => keys::rotate(shared, (who, id), request).await,
+            Some((id, "revoke")) => keys::revoke(shared, (who, id)),
+            Some(_) | None => nothing_here(),
+        },
+    }
+}
+
+fn nothing_here() -> Reply {
+    http::text(
+        StatusCode::NOT_FOUND,
+        "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys",
+    )
 }

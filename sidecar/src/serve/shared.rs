@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::Ms;
 use crate::config::Date;
 use crate::control::Control;
+use crate::key_file::KeyFile;
 use crate::metrics::Metrics;
 
 /// The control plane with the clock that it is told.
@@ -16,19 +17,21 @@ pub struct Shared {
     control: Mutex<Control>,
     metrics: Arc<Metrics>,
     news: Arc<Notify>,
+    key_file: Option<KeyFile>,
     start: Instant,
 }
 
 impl Shared {
     /// Shares a control plane; the clock starts now.
     #[must_use]
-    pub fn new(control: Control) -> Arc<Self> {
+    pub fn new(control: Control, key_file: Option<KeyFile>) -> Arc<Self> {
         let (metrics, news) = (Arc::clone(control.metrics()), Arc::clone(control.news()));
         let start = Instant::now();
         Arc::new(Self {
             control: Mutex::new(control),
             metrics,
             news,
+            key_file,
             start,
         })
     }
@@ -37,6 +40,12 @@ impl Shared {
     pub fn control(&self) -> MutexGuard<'_, Control> {
         // A panic ends the process, so nobody sees what it left behind.
         self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where keys are kept that are made while Ark runs.
+    #[must_use]
+    pub fn key_file(&self) -> Option<&KeyFile> {
+        self.key_file.as_ref()
     }
 
     /// Where to count.

@@ -48,7 +48,7 @@ async fn get(admin: SocketAddr, path: &str) -> (u16, String) {
     exchange(
         stream,
         Request::get(path)
-            .header("host", "ark")
+            .header("host", "127.0.0.1")
             .body(Full::default())
             .unwrap(),
     )
@@ -72,6 +72,7 @@ impl Running {
             socket: dir.path().join("run/ark.sock"),
             admin: free.local_addr().unwrap(),
             admin_allow_remote: false,
+            keys: None,
             envoy_admin: "127.0.0.1:1".to_owned(),
             filter: "/filter.wasm".to_owned(),
             listen: None,

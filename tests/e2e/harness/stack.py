@@ -26,7 +26,13 @@ class Stack:
     """One Ark on ports of its own. `start` it, or its parts one by one."""
 
     def __init__(
-        self, folder: Path, fleet: Fleet, config: str, workers: int = 1, envoy_log: str = "info"
+        self,
+        folder: Path,
+        fleet: Fleet,
+        config: str,
+        workers: int = 1,
+        envoy_log: str = "info",
+        admin_token: str | None = None,
     ) -> None:
         self.folder, self.fleet, self.workers = folder, fleet, workers
         self.gateway_port, self.admin_port = free_port(), free_port()
@@ -36,7 +42,8 @@ class Stack:
         self.sidecar: Process | None = None
         self.envoy: Process | None = None
         self._envoy_log = envoy_log
-        self._admin = httpx.Client(trust_env=False, timeout=5)
+        headers = {"authorization": f"Bearer {admin_token}"} if admin_token else {}
+        self._admin = httpx.Client(trust_env=False, timeout=5, headers=headers)
         self.write_config(config)
 
     @property
@@ -83,6 +90,7 @@ class Stack:
             [parts.ark(), "serve", "--config", self.config_file]
             + ["--socket", self.socket, "--filter", parts.filter_module()]
             + ["--admin", f"127.0.0.1:{self.admin_port}"]
+            + ["--keys", self.folder / "keys.json"]
             + ["--envoy-admin", f"127.0.0.1:{self.envoy_admin_port}"]
             + ["--listen", f"127.0.0.1:{self.gateway_port}"],
             self.folder / "sidecar.log",

@@ -86,6 +86,8 @@ impl Stack {
             .arg(&self.socket)
             .arg("--filter")
             .arg(&self.artefacts.filter)
+            .arg("--keys")
+            .arg(self.file("keys.json"))
             .args(["--admin", &local(self.ports.admin())])
             .args(["--envoy-admin", &local(self.ports.envoy_admin())])
             .args(["--listen", &local(self.ports.gateway())]);

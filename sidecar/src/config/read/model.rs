@@ -187,7 +187,7 @@ fn read_amount(node: &Node<'_>) -> Option<MicroUsdPerMillion> {
         .map(MicroUsdPerMillion)
 }
 
-fn read_date(node: &Node<'_>) -> Option<Date> {
+pub(super) fn read_date(node: &Node<'_>) -> Option<Date> {
     let text = node.text()?;
     match Date::parse(text) {
         Some(date) => Some(date),

@@ -3,8 +3,10 @@
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::snapshot::RequestLimit;
 
+use super::super::date::Date;
 use super::super::node::Node;
 use super::super::shape::{KeyConfig, KeyModelsConfig, TenantConfig};
+use super::model::read_date;
 use super::{MOST_KEYS, MOST_MODELS, Names, read_name, read_reference};
 
 const PRIORITIES: [(&str, Priority); 3] = [
@@ -39,7 +41,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
     })
 }
 
-fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
+pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
     if node.peek_text().is_some() {
         return node.problem_with_hint("must describe a key, not hold it", SECRET_HINT);
     }
@@ -64,6 +66,7 @@ fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
     };
     let may_pin = fields.or("may_pin", false, Node::boolean);
     let limit = fields.maybe("limits", read_limit);
+    let valid_until = fields.maybe("valid_until", read_date);
     fields.finish(SECRET_HINT)?;
     Some(KeyConfig {
         id: id?,
@@ -73,10 +76,11 @@ fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
         priorities: priorities?,
         may_pin: may_pin?,
         limit: limit?,
+        expires_at_s: valid_until?.map(Date::end_s),
     })
 }
 
-fn read_digest(node: &Node<'_>) -> Option<String> {
+pub(super) fn read_digest(node: &Node<'_>) -> Option<String> {
     let digest = node.text()?.to_ascii_lowercase();
     if digest.len() != 64 || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return node.problem_with_hint("must be 64 hex digits, a SHA-256 digest", SECRET_HINT);

@@ -105,11 +105,8 @@ async fn a_failing_envoy_is_counted_and_one_that_returns_is_believed_again() {
     })
     .await;
     let loaded = Loaded::new(crate::config::parse(&config_yaml(&["a"])).unwrap());
-    let shared = Shared::new(Control::new(
-        setting(),
-        loaded,
-        super::super::shared::today(),
-    ));
+    let control = Control::new(setting(), loaded, super::super::shared::today());
+    let shared = Shared::new(control, None);
     let mut tasks = JoinSet::new();
     tasks.spawn(run(Arc::clone(&shared), address));
     let settles = async |failing: bool| {

@@ -1,0 +1,346 @@
+//! The keys that were made while Ark ran: created, rotated, revoked by the admin API.
+//!
+//! A key here is an entry of a tenant's `keys` as `ark.yaml` has it, but for its digests. The file is
+//! stronger: an id or a digest that it has is not used from here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::{self, Config, KeyConfig, Problems};
+
+/// Most keys that are kept, revoked ones included.
+const MOST_KEYS: usize = 4_096;
+/// Longest grace of a rotation, seconds: 30 days.
+pub const MOST_GRACE_S: u64 = 30 * 86_400;
+
+/// Seconds since the Unix epoch.
+pub type UnixS = u64;
+
+/// One digest of a key; while it is rotated there are two.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Digest {
+    sha256: String,
+    /// From when on it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_s: Option<UnixS>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    tenant: String,
+    /// As in `ark.yaml`, without `sha256`.
+    entry: Map<String, Value>,
+    /// The newest last.
+    digests: Vec<Digest>,
+    created_at_s: UnixS,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at_s: Option<UnixS>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revoked_at_s: Option<UnixS>,
+}
+
+/// All of them, by id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyBook {
+    keys: BTreeMap<String, Stored>,
+}
+
+/// A key to be made.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// Whose it is; a tenant of `ark.yaml`.
+    pub tenant: String,
+    /// SHA-256 of the key, 64 hex digits: the key itself stays with whoever made it.
+    pub sha256: String,
+    /// How long it is good, seconds; for ever when absent.
+    #[serde(default)]
+    pub expires_in_s: Option<UnixS>,
+    /// The entry: `id`, `models`, `priority`, `priorities`, `may_pin`, `limits`, `valid_until`.
+    pub key: Map<String, Value>,
+}
+
+/// Why a key was not made or changed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// No key has this id here.
+    NotFound,
+    /// It is in `ark.yaml`, and is changed there.
+    InFile,
+    /// The id is taken.
+    Exists,
+    /// The digest is another key's.
+    SameKey,
+    /// It was revoked, which is for ever.
+    Revoked,
+    /// There are too many.
+    Full,
+    /// The grace of a rotation is too long.
+    Grace,
+    /// The tenant is not in `ark.yaml`.
+    Tenant(String),
+    /// The entry is wrong.
+    Entry(Problems),
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("no key has this id; GET /v1/keys lists them"),
+            Self::InFile => f.write_str("this key is in ark.yaml: change it there"),
+            Self::Exists => f.write_str("key.id: is taken; choose another, or rotate that key"),
+            Self::SameKey => f.write_str("sha256: is the digest of a key that is known already"),
+            Self::Revoked => f.write_str("this key is revoked, which is for ever: make another"),
+            Self::Full => write!(f, "there are {MOST_KEYS} keys already: no room for more"),
+            Self::Grace => write!(f, "grace_s: must be at most {MOST_GRACE_S} (30 days)"),
+            Self::Tenant(known) => write!(f, "tenant: is not in ark.yaml; defined: {known}"),
+            Self::Entry(problems) => write!(f, "key: {problems}"),
+        }
+    }
+}
+
+/// One key as the admin API lists it: no digest, and never the key.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its public name.
+    pub id: String,
+    /// Whose it is.
+    pub tenant: String,
+    /// `file` for `ark.yaml`, `api` for those that were made while Ark ran.
+    pub source: &'static str,
+    /// `active`, `expired`, `revoked` or `unusable`.
+    pub state: &'static str,
+    /// Why it is unusable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Digests that are accepted now: two within the grace of a rotation.
+    pub digests: usize,
+    /// When it was made; unknown for those of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at_s: Option<UnixS>,
+    /// From when on it is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at_s: Option<UnixS>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revoked_at_s: Option<UnixS>,
+}
+
+impl Stored {
+    /// The entries that the gateway runs: one for each digest.
+    fn read(&self, config: &Config) -> Result<Vec<KeyConfig>, Problems> {
+        let read = |digest: &Digest| {
+            let mut entry = self.entry.clone();
+            entry.insert("sha256".to_owned(), Value::from(digest.sha256.as_str()));
+            let mut key = config::parse_key(&Value::Object(entry), config)?;
+            let ends = [key.expires_at_s, self.expires_at_s, digest.until_s];
+            key.expires_at_s = ends.into_iter().flatten().min();
+            Ok(key)
+        };
+        self.digests.iter().map(read).collect()
+    }
+
+    fn problem(&self, id: &str, config: &Config) -> Option<String> {
+        if is_in_file(config, id) {
+            return Some("ark.yaml has a key of this id, which is used instead".to_owned());
+        }
+        if config.tenants.iter().all(|t| t.name != self.tenant) {
+            return Some(format!("its tenant {} is not in ark.yaml", self.tenant));
+        }
+        self.read(config).err().map(|problems| problems.to_string())
+    }
+}
+
+fn keys_of(config: &Config) -> impl Iterator<Item = (&str, &KeyConfig)> {
+    let tenants = config.tenants.iter();
+    tenants.flat_map(|tenant| tenant.keys.iter().map(|key| (tenant.name.as_str(), key)))
+}
+
+fn is_in_file(config: &Config, id: &str) -> bool {
+    keys_of(config).any(|(_, key)| key.id == id)
+}
+
+impl KeyBook {
+    /// Makes a key. `config` is what the file says.
+    ///
+    /// # Errors
+    /// It would not work, or would take another's place.
+    pub fn create(&mut self, new: NewKey, config: &Config, now: UnixS) -> Result<String, KeyError> {
+        if self.keys.len() >= MOST_KEYS {
+            return Err(KeyError::Full);
+        }
+        if config.tenants.iter().all(|t| t.name != new.tenant) {
+            let names: Vec<&str> = config.tenants.iter().map(|t| t.name.as_str()).collect();
+            return Err(KeyError::Tenant(names.join(", ")));
+        }
+        let digest = Digest {
+            sha256: new.sha256.to_ascii_lowercase(),
+            until_s: None,
+        };
+        let mut entry = new.key;
+        // The digest comes from outside of the entry, where there may be several.
+        entry.remove("sha256");
+        let stored = Stored {
+            tenant: new.tenant,
+            entry,
+            digests: vec![digest],
+            created_at_s: now,
+            expires_at_s: new.expires_in_s.map(|s| now.saturating_add(s)),
+            revoked_at_s: None,
+        };
+        let read = stored.read(config).map_err(KeyError::Entry)?;
+        let id = read.first().map(|key| key.id.clone()).unwrap_or_default();
+        if self.keys.contains_key(&id) || is_in_file(config, &id) {
+            return Err(KeyError::Exists);
+        }
+        if self.has_digest(config, &stored.digests) {
+            return Err(KeyError::SameKey);
+        }
+        self.keys.insert(id.clone(), stored);
+        Ok(id)
+    }
+
+    /// Gives a key a new digest; the old ones go on for `grace_s`.
+    ///
+    /// # Errors
+    /// There is no such key, it is revoked, or the new digest is wrong.
+    pub fn rotate(
+        &mut self,
+        id: &str,
+        (sha256, grace_s): (&str, u64),
+        config: &Config,
+        now: UnixS,
+    ) -> Result<(), KeyError> {
+        if grace_s > MOST_GRACE_S {
+            return Err(KeyError::Grace);
+        }
+        let digest = Digest {
+            sha256: sha256.to_ascii_lowercase(),
+            until_s: None,
+        };
+        let is_known = self.has_digest(config, std::slice::from_ref(&digest));
+        let stored = self.changeable(id, config)?;
+        if is_known {
+            return Err(KeyError::SameKey);
+        }
+        let mut rotated = stored.clone();
+        rotated
+            .digests
+            .retain(|d| d.until_s.is_none_or(|s| s > now));
+        for old in &mut rotated.digests {
+            let end = now.saturating_add(grace_s);
+            old.until_s = Some(old.until_s.map_or(end, |until| until.min(end)));
+        }
+        rotated
+            .digests
+            .retain(|d| d.until_s.is_none_or(|s| s > now));
+        rotated.digests.push(digest);
+        // Two are enough: whoever rotates twice within a grace means it.
+        while rotated.digests.len() > 2 {
+            rotated.digests.remove(0);
+        }
+        rotated.read(config).map_err(KeyError::Entry)?;
+        *stored = rotated;
+        Ok(())
+    }
+
+    /// Refuses a key from now on, for ever.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn revoke(&mut self, id: &str, config: &Config, now: UnixS) -> Result<(), KeyError> {
+        let stored = self.changeable(id, config)?;
+        stored.revoked_at_s = Some(now);
+        stored.digests.clear();
+        Ok(())
+    }
+
+    fn changeable(&mut self, id: &str, config: &Config) -> Result<&mut Stored, KeyError> {
+        match self.keys.get_mut(id) {
+            Some(stored) if stored.revoked_at_s.is_some() => Err(KeyError::Revoked),
+            Some(stored) => Ok(stored),
+            None if is_in_file(config, id) => Err(KeyError::InFile),
+            None => Err(KeyError::NotFound),
+        }
+    }
+
+    fn has_digest(&self, config: &Config, digests: &[Digest]) -> bool {
+        let has = |known: &str| digests.iter().any(|digest| digest.sha256 == known);
+        let mut own = self.keys.values().flat_map(|stored| &stored.digests);
+        let tokens = &config.admin.tokens;
+        own.any(|digest| has(&digest.sha256))
+            || keys_of(config).any(|(_, key)| has(&key.sha256))
+            || tokens.iter().any(|token| has(&token.sha256))
+    }
+
+    /// The configuration with the keys of the book that work in it.
+    #[must_use]
+    pub fn merged(&self, config: &Config) -> Config {
+        let mut merged = config.clone();
+        let mut digests: BTreeSet<String> =
+            keys_of(config).map(|(_, key)| key.sha256.clone()).collect();
+        for (id, stored) in &self.keys {
+            if stored.problem(id, config).is_some() {
+                continue;
+            }
+            let tenant = merged.tenants.iter_mut().find(|t| t.name == stored.tenant);
+            let (Some(tenant), Ok(mut keys)) = (tenant, stored.read(config)) else {
+                continue;
+            };
+            keys.retain(|key| digests.insert(key.sha256.clone()));
+            tenant.keys.append(&mut keys);
+        }
+        merged
+    }
+
+    /// Every key, of the file and of the book, by id.
+    #[must_use]
+    pub fn list(&self, config: &Config, now: UnixS) -> Vec<Listed> {
+        let state = |expires: Option<UnixS>| match expires {
+            Some(end) if end <= now => "expired",
+            Some(_) | None => "active",
+        };
+        let file = keys_of(config).map(|(tenant, key)| Listed {
+            id: key.id.clone(),
+            tenant: tenant.to_owned(),
+            source: "file",
+            state: state(key.expires_at_s),
+            problem: None,
+            digests: 1,
+            created_at_s: None,
+            expires_at_s: key.expires_at_s,
+            revoked_at_s: None,
+        });
+        let book = self.keys.iter().map(|(id, stored)| {
+            let problem = stored.problem(id, config);
+            let live = |digest: &&Digest| digest.until_s.is_none_or(|until| until > now);
+            Listed {
+                id: id.clone(),
+                tenant: stored.tenant.clone(),
+                source: "api",
+                state: match (stored.revoked_at_s, &problem) {
+                    (Some(_), _) => "revoked",
+                    (None, Some(_)) => "unusable",
+                    (None, None) => state(stored.expires_at_s),
+                },
+                problem: problem.filter(|_| stored.revoked_at_s.is_none()),
+                digests: stored.digests.iter().filter(live).count(),
+                created_at_s: Some(stored.created_at_s),
+                expires_at_s: stored.expires_at_s,
+                revoked_at_s: stored.revoked_at_s,
+            }
+        });
+        let mut all: Vec<Listed> = file.chain(book).collect();
+        all.sort_by(|a, b| a.id.cmp(&b.id));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests;

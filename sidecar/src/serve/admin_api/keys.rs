@@ -1,0 +1,147 @@
+//! The admin API's keys: made, rotated, revoked. A key itself is never sent here, only its digest.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::super::access::{Refused, Who, refused};
+use super::super::shared::{Shared, unix_ms};
+use crate::config::Config;
+use crate::http::{self, ReadError, Reply};
+use crate::key_book::{KeyBook, KeyError, NewKey, UnixS};
+
+/// An entry with a thousand model names fits.
+const BODY_LIMIT_BYTES: usize = 256 * 1024;
+const BODY_DEADLINE: Duration = Duration::from_secs(5);
+/// How long an old key goes on when a rotation does not say, seconds: a day.
+const USUAL_GRACE_S: u64 = 86_400;
+
+/// What a rotation says.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Rotation {
+    sha256: String,
+    #[serde(default = "usual_grace_s")]
+    grace_s: u64,
+}
+
+fn usual_grace_s() -> u64 {
+    USUAL_GRACE_S
+}
+
+fn now_s() -> UnixS {
+    unix_ms() / 1_000
+}
+
+pub(super) fn list(shared: &Shared) -> Reply {
+    let control = shared.control();
+    let listed = control.key_book().list(control.written(), now_s());
+    http::readable_json(StatusCode::OK, &serde_json::json!({ "keys": listed }))
+}
+
+pub(super) async fn create(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply {
+    let new: NewKey = match body(request).await {
+        Ok(new) => new,
+        Err(refused) => return said(&refused),
+    };
+    let tenant = new.tenant.clone();
+    let edit = |book: &mut KeyBook, config: &Config| book.create(new, config, now_s());
+    match edited(shared, edit) {
+        Ok(id) => {
+            tracing::info!(target: "ark::audit", actor = who.id, action = "key.create", key = id, tenant, "changed");
+            http::readable_json(StatusCode::CREATED, &serde_json::json!({ "id": id }))
+        }
+        Err(refused) => said(&refused),
+    }
+}
+
+pub(super) async fn rotate(
+    shared: &Shared,
+    (who, id): (&Who, &str),
+    request: Request<Incoming>,
+) -> Reply {
+    let rotation: Rotation = match body(request).await {
+        Ok(rotation) => rotation,
+        Err(refused) => return said(&refused),
+    };
+    let grace_s = rotation.grace_s;
+    let edit = |book: &mut KeyBook, config: &Config| {
+        book.rotate(id, (&rotation.sha256, grace_s), config, now_s())
+    };
+    match edited(shared, edit) {
+        Ok(()) => {
+            tracing::info!(target: "ark::audit", actor = who.id, action = "key.rotate", key = id, grace_s, "changed");
+            http::readable_json(
+                StatusCode::OK,
+                &serde_json::json!({ "id": id, "grace_s": grace_s }),
+            )
+        }
+        Err(refused) => said(&refused),
+    }
+}
+
+pub(super) fn revoke(shared: &Shared, (who, id): (&Who, &str)) -> Reply {
+    match edited(shared, |book, config| book.revoke(id, config, now_s())) {
+        Ok(()) => {
+            tracing::info!(target: "ark::audit", actor = who.id, action = "key.revoke", key = id, "changed");
+            http::readable_json(StatusCode::OK, &serde_json::json!({ "id": id }))
+        }
+        Err(refused) => said(&refused),
+    }
+}
+
+fn said(refused: &Refused) -> Reply {
+    http::text(refused.status, &refused.reason)
+}
+
+/// Changes the book: on disk first, then in force.
+fn edited<T>(
+    shared: &Shared,
+    edit: impl FnOnce(&mut KeyBook, &Config) -> Result<T, KeyError>,
+) -> Result<T, Refused> {
+    let Some(file) = shared.key_file() else {
+        return Err(refused(
+            StatusCode::CONFLICT,
+            "nothing to keep keys in: start `ark serve` with --keys FILE, or write them into ark.yaml",
+        ));
+    };
+    let mut control = shared.control();
+    let mut book = control.key_book().clone();
+    let result = edit(&mut book, control.written())
+        .map_err(|error| refused(status_of(&error), error.to_string()))?;
+    if let Err(reason) = file.save(&book) {
+        tracing::error!(reason, "keys could not be saved, nothing was changed");
+        return Err(refused(StatusCode::INTERNAL_SERVER_ERROR, reason));
+    }
+    control.replace_keys(book, shared.now());
+    Ok(result)
+}
+
+fn status_of(error: &KeyError) -> StatusCode {
+    match error {
+        KeyError::NotFound => StatusCode::NOT_FOUND,
+        KeyError::InFile | KeyError::Exists | KeyError::SameKey | KeyError::Revoked => {
+            StatusCode::CONFLICT
+        }
+        KeyError::Full => StatusCode::INSUFFICIENT_STORAGE,
+        KeyError::Grace | KeyError::Tenant(_) | KeyError::Entry(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refused> {
+    let read = http::read_capped(request.into_body(), BODY_LIMIT_BYTES, BODY_DEADLINE).await;
+    let bytes: Bytes = read.map_err(|error| {
+        let status = match error {
+            ReadError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ReadError::Late(_) => StatusCode::REQUEST_TIMEOUT,
+            ReadError::Broken(_) => StatusCode::BAD_REQUEST,
+        };
+        refused(status, error.to_string())
+    })?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| refused(StatusCode::BAD_REQUEST, format!("the body: {error}")))
+}
