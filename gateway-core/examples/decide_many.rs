@@ -45,6 +45,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         ..Needs::default()
                     },
                     refused: &[],
+                    caller: ark_gateway_core::decide::Caller::default(),
+                    part: ark_gateway_core::decide::Part::All,
                 };
                 let _ = black_box(decide(&policy, Some(&scores), &facts, draw));
             }
@@ -98,6 +100,7 @@ fn many() -> Result<(Policy, Scores), Box<dyn std::error::Error>> {
             };
             usize::from(MODELS)
         ],
+        canaries: Vec::new(),
         workers: 4,
     };
     Ok((Policy::new(snapshot).map_err(|e| e.to_string())?, scores))

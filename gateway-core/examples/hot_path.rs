@@ -71,6 +71,8 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
             ..Needs::default()
         },
         refused: &[],
+        caller: ark_gateway_core::decide::Caller::default(),
+        part: ark_gateway_core::decide::Part::All,
     };
     let decision = decide(
         policy,

@@ -4,7 +4,10 @@
 //! among those that are as good as the best; the others follow by score, from other failure domains
 //! where there are any.
 
+pub(crate) mod chain;
 pub(crate) mod field;
+mod part;
+mod split;
 
 use crate::capability::{Capability, Needs};
 use crate::chance;
@@ -16,6 +19,7 @@ use crate::score::{Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, Order, ProviderId, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, References};
 use field::{Candidate, Field, Fitness};
+pub use part::{Caller, Part};
 
 /// Most targets that one request may try.
 pub const MAX_ATTEMPTS: usize = 3;
@@ -43,6 +47,10 @@ pub struct Facts<'a> {
     pub needs: Needs,
     /// Targets that are out of the question for a reason of their own dialect.
     pub refused: &'a [TargetId],
+    /// Whose request it is.
+    pub caller: Caller,
+    /// Which of the model's targets are in question: all, for whoever asks.
+    pub part: Part,
 }
 
 /// Why no target is left.
@@ -57,6 +65,8 @@ pub enum NoTarget {
     Lacking(Capability),
     /// Each that could do it is in [`Facts::refused`].
     Refused,
+    /// Those that could do it are taken out for maintenance.
+    Drained,
 }
 
 /// The ordered targets and the rule that ordered them.
@@ -100,11 +110,36 @@ pub fn decide(
     draw: u64,
 ) -> Result<Decision, NoTarget> {
     let model = policy.model(facts.model).ok_or(NoTarget::None)?;
-    let most = usize::from(policy.snapshot().gateway.max_attempts);
-    let limit = policy.retry_budget().attempts(facts.priority, most);
     let known = scores.filter(|s| s.snapshot == policy.snapshot().version);
+    if model.rules.canary.is_some() || !model.rules.fallback.is_empty() {
+        return chain::decide(policy, known, facts, draw);
+    }
+    order(policy, known, facts, draw)
+}
+
+/// Most targets that the request may try.
+fn attempts(policy: &Policy, facts: &Facts<'_>) -> usize {
+    let most = usize::from(policy.snapshot().gateway.max_attempts);
+    match facts.pin {
+        Some(_) => MAX_ATTEMPTS,
+        None => policy.retry_budget().attempts(facts.priority, most),
+    }
+}
+
+/// Orders one part of one model's targets.
+fn order(
+    policy: &Policy,
+    known: Option<&Scores>,
+    facts: &Facts<'_>,
+    draw: u64,
+) -> Result<Decision, NoTarget> {
+    let model = policy.model(facts.model).ok_or(NoTarget::None)?;
+    let limit = attempts(policy, facts);
     let decision = match (facts.pin, known) {
         (Some(_), _) => in_static_order(policy, model, facts, (Rule::Pin, MAX_ATTEMPTS)),
+        (None, _) if !model.rules.weights.is_empty() => {
+            split::in_drawn_order(policy, model, known, facts, (draw, limit))
+        }
         (None, _) if model.order == Order::Listed => {
             in_static_order(policy, model, facts, (Rule::Listed, limit))
         }
@@ -138,14 +173,17 @@ fn in_static_order(
     targets[0].map(|_| Decision { targets, rule })
 }
 
-/// The targets that are left by the hard filters: the pin, capabilities, the dialect's own.
+/// The targets that are left by the hard filters: the pin, drains, capabilities, the dialect's own.
 fn usable<'a>(
     policy: &'a Policy,
     model: &'a ModelSpec,
     facts: &'a Facts<'_>,
 ) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
     of_pin(policy, model, facts).filter(|(target, spec)| {
-        spec.capabilities.lacks(&facts.needs).is_none() && !facts.refused.contains(target)
+        spec.capabilities.lacks(&facts.needs).is_none()
+            && !facts.refused.contains(target)
+            && !policy.is_drained(spec.provider)
+            && facts.part.holds(model, *target)
     })
 }
 
@@ -162,6 +200,14 @@ fn of_pin<'a>(
 }
 
 fn why_none(policy: &Policy, model: &ModelSpec, facts: &Facts<'_>) -> NoTarget {
+    let only_drained = |(target, spec): (TargetId, &TargetSpec)| {
+        policy.is_drained(spec.provider)
+            && spec.capabilities.lacks(&facts.needs).is_none()
+            && !facts.refused.contains(&target)
+    };
+    if of_pin(policy, model, facts).any(only_drained) {
+        return NoTarget::Drained;
+    }
     let mut lacking = None;
     let mut any = false;
     for (_, spec) in of_pin(policy, model, facts) {

@@ -6,13 +6,15 @@
 use serde::Serialize;
 
 use crate::capability::Capability;
+use crate::decide::chain::{Side, fallback_facts, fallbacks, side};
 use crate::decide::field::{Candidate, Field, Fitness};
-use crate::decide::{Facts, Judge, NoTarget, decide};
+use crate::decide::{Facts, Judge, NoTarget, Part, decide};
 use crate::policy::Policy;
 use crate::priority::{Priority, Slo, Weights};
 use crate::record::Rule;
+use crate::rules::Share;
 use crate::score::{Scores, TargetScore};
-use crate::snapshot::{ModelSpec, SnapshotVersion, TargetId, TargetSpec};
+use crate::snapshot::{ModelId, ModelSpec, SnapshotVersion, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, Terms};
 
 /// A decision, explained.
@@ -38,8 +40,22 @@ pub struct Explanation {
     pub rule: Option<Rule>,
     /// Why there is none.
     pub refused: Option<NoTarget>,
-    /// The targets of the model, in the operator's order.
+    /// Which side of the model's canary the request is on; `None`: no canary splits its targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<CanaryView>,
+    /// The targets of the model, in the operator's order, then those of its fallbacks.
     pub candidates: Vec<CandidateView>,
+}
+
+/// A request before a canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct CanaryView {
+    /// Whether it is the canary's; else it is the baseline's.
+    pub is_canary: bool,
+    /// The request's place in the queue for the canary, millionths.
+    pub place: u32,
+    /// The canary's share now, millionths: whoever's place is below it is the canary's.
+    pub share: Share,
 }
 
 /// One target of the model.
@@ -51,6 +67,12 @@ pub struct CandidateView {
     pub model: String,
     /// Its index in the snapshot.
     pub target: TargetId,
+    /// The fallback model whose target it is; `None`: the model's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// Whether the model's canary tries it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_canary: bool,
     /// The hard filter that removed it; `None`: it may be tried.
     pub removed_by: Option<Filter>,
     /// When it is tried, 1 for first; `None`: not at all.
@@ -69,6 +91,8 @@ pub enum Filter {
     Capability(Capability),
     /// Its dialect cannot carry the request.
     Dialect,
+    /// Its provider is taken out for maintenance.
+    Drained,
 }
 
 /// What keeps a candidate behind all that are fit.
@@ -119,27 +143,33 @@ pub fn explain(
     let decision = decide(policy, scores, facts, draw);
     let deciding = scores.filter(|_| {
         let rule = decision.map(|d| d.rule);
-        matches!(rule, Ok(Rule::Score | Rule::NearEqual | Rule::Explore))
+        let is_of_now = scores.is_some_and(|s| s.snapshot == policy.snapshot().version);
+        match rule {
+            Ok(Rule::Score | Rule::NearEqual | Rule::Explore) => true,
+            Ok(Rule::Canary | Rule::Fallback) => is_of_now,
+            Ok(
+                Rule::Pin | Rule::Static | Rule::Listed | Rule::Only | Rule::Weighted | Rule::None,
+            )
+            | Err(_) => false,
+        }
     });
-    let judge = deciding.map(|scores| Judge::new(policy, model, scores, facts));
-    let field = judge.as_ref().map(Judge::field);
+    let side = side(policy, deciding_or_known(policy, scores), facts, draw);
     let place = |target: TargetId| {
         let order = decision.as_ref().ok()?;
         order.targets().position(|t| t == target).map(|at| at + 1)
     };
-    let view = |(target, spec): (TargetId, &TargetSpec)| CandidateView {
-        provider: policy
-            .provider(spec.provider)
-            .map_or_else(String::new, |p| p.name.clone()),
-        model: spec.model.clone(),
-        target,
-        removed_by: removed_by(facts, target, spec),
-        rank: place(target),
-        scored: match (&judge, &field) {
-            (Some(judge), Some(field)) => scored(policy, judge, field, target),
-            (_, _) => None,
-        },
+    let asked = Asked {
+        model: facts.model,
+        place: &place,
     };
+    let mut candidates = Vec::new();
+    for group in groups(policy, model, facts, side) {
+        candidates.extend(views(policy, deciding, &group, &asked));
+    }
+    // Parts of the model's targets stand in the operator's order again.
+    let own = |c: &CandidateView| model.targets.iter().position(|t| *t == c.target);
+    candidates.sort_by_key(|c| own(c).unwrap_or(usize::MAX));
+    let judge = deciding.map(|scores| Judge::new(policy, model, scores, facts));
     Some(Explanation {
         snapshot: policy.snapshot().version.clone(),
         scores: deciding.map(|s| s.sequence),
@@ -151,8 +181,74 @@ pub fn explain(
         estimate: judge.as_ref().map(|j| j.references().estimate),
         rule: decision.ok().map(|d| d.rule),
         refused: decision.err(),
-        candidates: targets_of(policy, model).map(view).collect(),
+        canary: side.map(|side| CanaryView {
+            is_canary: side.part == Part::Canary,
+            place: side.place,
+            share: side.share,
+        }),
+        candidates,
     })
+}
+
+fn deciding_or_known<'a>(policy: &Policy, scores: Option<&'a Scores>) -> Option<&'a Scores> {
+    scores.filter(|s| s.snapshot == policy.snapshot().version)
+}
+
+/// The targets that are ordered together, as [`Facts`] that ask for just these.
+fn groups<'a>(
+    policy: &Policy,
+    model: &ModelSpec,
+    facts: &Facts<'a>,
+    side: Option<Side>,
+) -> Vec<Facts<'a>> {
+    let parts: &[Part] = match side {
+        Some(_) => &[Part::Canary, Part::Baseline],
+        None => &[facts.part],
+    };
+    let own = parts.iter().map(|&part| Facts { part, ..*facts });
+    let others = fallbacks(policy, model, facts).map(|id| fallback_facts(policy, facts, id));
+    own.chain(others).collect()
+}
+
+/// What the views of all groups have in common.
+struct Asked<'a> {
+    model: ModelId,
+    place: &'a dyn Fn(TargetId) -> Option<usize>,
+}
+
+fn views(
+    policy: &Policy,
+    deciding: Option<&Scores>,
+    facts: &Facts<'_>,
+    asked: &Asked<'_>,
+) -> Vec<CandidateView> {
+    let Some(model) = policy.model(facts.model) else {
+        return Vec::new();
+    };
+    // Where weights draw, no score does.
+    let judge = deciding
+        .filter(|_| model.rules.weights.is_empty())
+        .map(|scores| Judge::new(policy, model, scores, facts));
+    let field = judge.as_ref().map(Judge::field);
+    let fallback = (facts.model != asked.model).then(|| model.name.clone());
+    let canary = model.rules.canary.as_ref();
+    let of_part = targets_of(policy, model).filter(|(t, _)| facts.part.holds(model, *t));
+    let view = |(target, spec): (TargetId, &TargetSpec)| CandidateView {
+        provider: policy
+            .provider(spec.provider)
+            .map_or_else(String::new, |p| p.name.clone()),
+        model: spec.model.clone(),
+        target,
+        fallback: fallback.clone(),
+        is_canary: fallback.is_none() && canary.is_some_and(|c| c.targets.contains(&target)),
+        removed_by: removed_by(policy, facts, (target, spec)),
+        rank: (asked.place)(target),
+        scored: match (&judge, &field) {
+            (Some(judge), Some(field)) => scored(policy, judge, field, target),
+            (_, _) => None,
+        },
+    };
+    of_part.map(view).collect()
 }
 
 fn targets_of<'a>(
@@ -163,9 +259,16 @@ fn targets_of<'a>(
     ids.filter_map(|&target| Some((target, policy.target(target)?)))
 }
 
-fn removed_by(facts: &Facts<'_>, target: TargetId, spec: &TargetSpec) -> Option<Filter> {
+fn removed_by(
+    policy: &Policy,
+    facts: &Facts<'_>,
+    (target, spec): (TargetId, &TargetSpec),
+) -> Option<Filter> {
     if facts.pin.is_some_and(|pin| spec.provider != pin) {
         return Some(Filter::Pin);
+    }
+    if policy.is_drained(spec.provider) {
+        return Some(Filter::Drained);
     }
     match spec.capabilities.lacks(&facts.needs) {
         Some(capability) => Some(Filter::Capability(capability)),

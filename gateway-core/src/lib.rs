@@ -18,6 +18,7 @@ pub mod priority;
 pub mod record;
 pub mod reject;
 pub mod retry_budget;
+pub mod rules;
 pub mod score;
 pub mod snapshot;
 pub mod sync;

@@ -67,6 +67,9 @@ impl Policy {
         for (index, model) in snapshot.models.iter().enumerate() {
             let id = ModelId(u16::try_from(index).unwrap_or(u16::MAX));
             models.insert(model.name.clone(), id);
+            for alias in &model.rules.aliases {
+                models.insert(alias.clone(), id);
+            }
         }
         let in_flight = snapshot.providers.iter().map(|_| Cell::new(0)).collect();
         let only_openais_models = snapshot.providers.iter().all(|p| p.kind.is_openais());
@@ -108,7 +111,7 @@ impl Policy {
         self.snapshot.keys.get(usize::from(index))
     }
 
-    /// A model by the name that clients use.
+    /// A model by the name that clients use, one of its aliases perhaps.
     #[must_use]
     pub fn model_named(&self, name: &str) -> Option<ModelId> {
         self.models.get(name).copied()
@@ -130,6 +133,12 @@ impl Policy {
     #[must_use]
     pub fn provider(&self, id: ProviderId) -> Option<&ProviderSpec> {
         self.snapshot.providers.get(usize::from(id.0))
+    }
+
+    /// Whether a provider is taken out for maintenance.
+    #[must_use]
+    pub fn is_drained(&self, id: ProviderId) -> bool {
+        self.provider(id).is_some_and(|p| p.drained)
     }
 
     /// What a priority weighs and promises.
@@ -232,11 +241,22 @@ fn check_references(snapshot: &Snapshot) -> Result<(), BadSnapshot> {
         .iter()
         .flat_map(|m| &m.targets)
         .all(|t| usize::from(t.0) < snapshot.targets.len());
-    if providers_ok && targets_ok {
+    if providers_ok && targets_ok && rules_are_sound(snapshot) {
         Ok(())
     } else {
         Err(BadSnapshot::Reference)
     }
+}
+
+fn rules_are_sound(snapshot: &Snapshot) -> bool {
+    let models = snapshot.models.len();
+    snapshot.models.iter().all(|model| {
+        let rules = &model.rules;
+        let canary = rules.canary.as_ref();
+        rules.fallback.iter().all(|m| usize::from(m.0) < models)
+            && (rules.weights.is_empty() || rules.weights.len() == model.targets.len())
+            && canary.is_none_or(|c| c.targets.iter().all(|t| model.targets.contains(t)))
+    })
 }
 
 fn parse_digest(hex: &str) -> Option<KeyDigest> {

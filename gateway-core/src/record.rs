@@ -47,6 +47,12 @@ pub enum Rule {
     Listed,
     /// Only one target.
     Only,
+    /// The request is the canary's.
+    Canary,
+    /// Drawn by the operator's weights.
+    Weighted,
+    /// No target of the model is left: one of a fallback model.
+    Fallback,
     /// Nothing was decided: the request was refused before, or needs no target.
     None,
 }
@@ -198,6 +204,9 @@ pub struct Record {
     pub endpoint: Endpoint,
     /// The model's name in `ark.yaml`; empty when unknown (never what a client made up).
     pub model: String,
+    /// The fallback model that was tried last, where that is not the one that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
     /// Its priority.
     pub priority: Priority,
     /// Whether the answer was asked for as a stream.

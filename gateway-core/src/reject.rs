@@ -50,6 +50,8 @@ pub enum RejectCode {
     NotReady,
     /// 503: no target is left for this model.
     NoTarget,
+    /// 503: what could serve the request is taken out for maintenance.
+    Drained,
     /// 503: every target is overloaded or limits us.
     ProviderOverloaded,
     /// 504: no target answered in time.
@@ -58,7 +60,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
@@ -78,6 +80,7 @@ impl RejectCode {
         Self::ProviderAuth,
         Self::NotReady,
         Self::NoTarget,
+        Self::Drained,
         Self::ProviderOverloaded,
         Self::ProviderTimeout,
     ];
@@ -105,6 +108,7 @@ impl RejectCode {
             Self::ProviderAuth => "provider_auth",
             Self::NotReady => "not_ready",
             Self::NoTarget => "no_target",
+            Self::Drained => "drained",
             Self::ProviderOverloaded => "provider_overloaded",
             Self::ProviderTimeout => "provider_timeout",
         }
@@ -123,7 +127,7 @@ impl RejectCode {
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::ProviderError | Self::ProviderAuth => 502,
-            Self::NotReady | Self::NoTarget | Self::ProviderOverloaded => 503,
+            Self::NotReady | Self::NoTarget | Self::Drained | Self::ProviderOverloaded => 503,
             Self::ProviderTimeout => 504,
         }
     }
@@ -171,6 +175,9 @@ impl RejectCode {
             }
             Self::NotReady => "The gateway is starting and has no configuration yet.",
             Self::NoTarget => "No provider is available for this model now.",
+            Self::Drained => {
+                "The providers that could serve this request are drained for maintenance. Try again later."
+            }
             Self::ProviderOverloaded => "The model's providers are overloaded. Try again later.",
             Self::ProviderTimeout => "The model's providers did not answer in time.",
         }

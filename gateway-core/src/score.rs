@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::circuit::Circuit;
+use crate::rules::CanaryShare;
 use crate::snapshot::SnapshotVersion;
 
 /// The measured terms of every target of one snapshot.
@@ -18,6 +19,9 @@ pub struct Scores {
     /// been learnt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelScore>,
+    /// The shares of the canaries that the control plane moves, sorted by model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<CanaryShare>,
     /// Workers that share the load: each sees only its own part of what is in flight.
     #[serde(default = "one")]
     pub workers: u16,
@@ -34,6 +38,7 @@ impl Default for Scores {
             sequence: 0,
             targets: Vec::new(),
             models: Vec::new(),
+            canaries: Vec::new(),
             workers: one(),
         }
     }

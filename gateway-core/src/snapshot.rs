@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::Capabilities;
 use crate::money::Price;
 use crate::priority::{Priority, PrioritySpec};
+use crate::rules::Rules;
 
 /// The route's own budget for one attempt's first byte, and the default of a model's: a request whose
 /// model has another says so to the router by header.
@@ -184,6 +185,17 @@ pub struct ProviderSpec {
     /// Tokens per minute that it takes, prompt and completion; `None` when the operator has not said.
     #[serde(default)]
     pub tokens_per_minute: Option<u64>,
+    /// Taken out for maintenance: it gets no new requests, not even pinned ones.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drained: bool,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One way to serve a model: a provider and its name for the model.
@@ -232,6 +244,9 @@ pub struct ModelSpec {
     /// Which refusals by one target are tried at the next.
     #[serde(default)]
     pub fail_over_on: FailOverOn,
+    /// What is to happen beyond the score.
+    #[serde(default, skip_serializing_if = "Rules::is_empty")]
+    pub rules: Rules,
 }
 
 /// Which models a key may use.

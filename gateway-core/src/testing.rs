@@ -3,6 +3,7 @@
 use crate::capability::Capabilities;
 use crate::money::{MicroUsdPerMillion, Price};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
+use crate::rules::Rules;
 use crate::snapshot::{
     FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, Order, ProviderId,
     ProviderKind, ProviderSpec, RequestLimit, Snapshot, SnapshotVersion, TargetId, TargetSpec,
@@ -68,6 +69,7 @@ pub(crate) fn demo() -> Snapshot {
                     requests_per_minute: 60,
                     burst: 2,
                 }),
+                expires_at_s: None,
             },
         ],
         priorities: [
@@ -105,6 +107,7 @@ fn provider(name: &str) -> ProviderSpec {
         region: None,
         requests_per_minute: None,
         tokens_per_minute: None,
+        drained: false,
     }
 }
 
@@ -118,6 +121,7 @@ fn model(name: &str, targets: &[u16]) -> ModelSpec {
         order: Order::Scored,
         on_loss: OnLoss::Warn,
         fail_over_on: FailOverOn::default(),
+        rules: Rules::default(),
     }
 }
 

@@ -42,6 +42,13 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Explain where a request goes, and why: every candidate with what removed it or how it scores
     Explain(Explain),
+    /// Take a provider out for maintenance on a running `ark serve`: it gets no new requests, and those
+    /// that run end by themselves
+    ///
+    /// It lasts as long as that process does; for longer write `drain: true` into ark.yaml.
+    Drain(Drain),
+    /// Move a canary of a running `ark serve` by hand
+    Canary(OnCanary),
     /// Make client keys and their digests; create, list, rotate and revoke them at a running sidecar
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -151,6 +158,41 @@ pub(crate) struct RenderEnvoy {
     /// A sidecar's socket, for live scores and metrics on top of the static configuration
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Drain {
+    /// The provider
+    pub(crate) provider: String,
+    /// Give it requests again
+    #[arg(long)]
+    pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OnCanary {
+    /// The model
+    pub(crate) model: String,
+    /// What to do with its canary
+    pub(crate) action: CanaryAction,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum CanaryAction {
+    /// To the next step now, proved or not
+    Promote,
+    /// To nothing now
+    Rollback,
+    /// No further, until `resume`
+    Hold,
+    /// Further again
+    Resume,
+    /// From the first step again, after a rollback too
+    Restart,
 }
 
 #[derive(Debug, Subcommand)]
@@ -324,6 +366,12 @@ pub(crate) struct Explain {
     /// The provider that it pins
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) pin: Option<String>,
+    /// The id of the key that asks: it decides on canaries and fallbacks
+    #[arg(long, value_name = "ID")]
+    pub(crate) key: Option<String>,
+    /// The value of the header that the model's canary goes by
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) unit: Option<String>,
     /// The random number that draws among near-equals
     #[arg(long, default_value_t = 0)]
     pub(crate) draw: u64,

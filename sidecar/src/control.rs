@@ -1,6 +1,8 @@
 //! The control plane without I/O: what the file, Envoy and its workers say comes in, what they are
 //! to be told comes out. `now` is a parameter.
 
+mod canaries;
+mod drains;
 mod envoy_facts;
 mod providers;
 mod scoring;
@@ -18,6 +20,7 @@ use ark_gateway_core::snapshot::{Snapshot, SnapshotVersion};
 use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 
 use crate::Ms;
+use crate::canary::Canaries;
 use crate::config::{Config, Date, compile};
 use crate::envoy::{self, Mode, Place};
 use crate::key_book::KeyBook;
@@ -28,8 +31,10 @@ use crate::rollout::{Facts, Rollout};
 use crate::workers::{TooMany, Workers};
 use crate::xds::{Answer, DiscoveryRequest, Kind, Publisher};
 
+use drains::Drains;
 use tokens::Tokens;
 
+pub use drains::{DrainView, ProviderView};
 pub use envoy_facts::EnvoyFacts;
 pub use providers::{Credentials, Loaded, Provider};
 pub use tokens::Argv;
@@ -89,6 +94,8 @@ pub struct Control {
     first_sync: Option<Ms>,
     is_open: bool,
     loud_at: BTreeMap<String, Ms>,
+    canaries: Canaries,
+    drains: Drains,
 }
 
 impl Control {
@@ -121,6 +128,8 @@ impl Control {
             first_sync: None,
             is_open: false,
             loud_at: BTreeMap::new(),
+            canaries: Canaries::default(),
+            drains: Drains::default(),
             setting,
         };
         control.replace_config(loaded, 0);
@@ -146,6 +155,9 @@ impl Control {
         self.observations.configure(&targets_of(&self.config));
         self.observations
             .configure_limits(&self.known.models, limits_of(&self.config));
+        self.canaries.configure(&self.config, now);
+        self.show_canaries();
+        self.note_drains(now);
         self.want_providers();
         self.publish(now);
     }
@@ -204,6 +216,7 @@ impl Control {
     fn observe(&mut self, record: &Record, now: Ms) {
         self.setting.metrics.observe(record, &self.known);
         self.observations.observe(record, now);
+        self.canaries.observe(record, now);
         for attempt in &record.attempts {
             let known = self.known.providers.contains(&attempt.provider);
             if attempt.verdict == Verdict::Auth && known {
@@ -259,6 +272,10 @@ impl Control {
             self.today = today;
             self.publish(now);
         }
+        if self.note_drains(now) {
+            self.apply_drains(now);
+        }
+        self.move_canaries(now);
         self.advance(now);
         self.opens(now);
         self.rescore(now);
@@ -352,7 +369,7 @@ impl Control {
 
     fn compile(&mut self, now: Ms) {
         let usable = self.rollout.usable();
-        let snapshot = compile(&self.config, &usable, self.today);
+        let snapshot = compile(&self.drained(), &usable, self.today);
         if snapshot.version == self.snapshot.version && !self.handed_out.is_empty() {
             return;
         }

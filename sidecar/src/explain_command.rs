@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use ark_gateway_core::capability::Needs;
-use ark_gateway_core::decide::Facts;
+use ark_gateway_core::decide::{Caller, Facts, Part};
 use ark_gateway_core::explain::explain;
 use ark_gateway_core::policy::Policy;
-use ark_gateway_core::snapshot::{ModelId, Snapshot};
+use ark_gateway_core::rules::unit_of;
+use ark_gateway_core::snapshot::{ModelId, ModelSpec, Snapshot};
 use ark_sidecar::serve::shared;
 use ark_sidecar::{config, explaining};
 
@@ -41,12 +42,21 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
                 .ok_or_else(|| format!("there is no provider {name:?}"))?,
         ),
     };
+    let caller = Caller {
+        key: match &args.key {
+            None => None,
+            Some(id) => Some(key(&policy, id)?),
+        },
+        unit: args.unit.as_deref().map(unit_of),
+    };
     let facts = Facts {
         model,
         priority: args.priority.into(),
         pin,
         needs: needs(args),
         refused: &[],
+        caller,
+        part: Part::All,
     };
     let explained = explain(&policy, scores.as_ref(), &facts, args.draw)
         .ok_or("the snapshot does not have the model")?;
@@ -59,6 +69,13 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
     Ok(())
 }
 
+fn key(policy: &Policy, id: &str) -> Result<u16, String> {
+    let keys = &policy.snapshot().keys;
+    let at = keys.iter().position(|key| key.id == id);
+    at.and_then(|at| u16::try_from(at).ok())
+        .ok_or_else(|| format!("there is no key {id:?}"))
+}
+
 fn read(file: &Path) -> Result<String, String> {
     let unreadable = |error| format!("cannot read {}: {error}", file.display());
     if std::fs::metadata(file).map_err(unreadable)?.len() > SCORES_LIMIT_BYTES {
@@ -68,7 +85,8 @@ fn read(file: &Path) -> Result<String, String> {
 }
 
 fn model(snapshot: &Snapshot, name: &str) -> Result<ModelId, String> {
-    let at = snapshot.models.iter().position(|m| m.name == name);
+    let is_named = |m: &ModelSpec| m.name == name || m.rules.aliases.iter().any(|a| a == name);
+    let at = snapshot.models.iter().position(is_named);
     let id = at.and_then(|at| u16::try_from(at).ok()).map(ModelId);
     id.ok_or_else(|| {
         let names: Vec<&str> = snapshot.models.iter().map(|m| m.name.as_str()).collect();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use ark_gateway_core::decide::NoTarget;
 use ark_gateway_core::explain::{CandidateView, Explanation, Filter, Scored, Standing};
+use ark_gateway_core::rules::CanaryShare;
 use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
 use ark_gateway_core::snapshot::Snapshot;
 use serde::Deserialize;
@@ -24,6 +25,8 @@ struct View {
     targets: Vec<ViewTarget>,
     #[serde(default)]
     models: Vec<ModelScore>,
+    #[serde(default)]
+    canaries: Vec<CanaryShare>,
     #[serde(default)]
     workers: Option<u16>,
 }
@@ -73,6 +76,11 @@ pub fn read_scores(text: &str, snapshot: &Snapshot) -> Result<(Scores, bool), St
         } else {
             view.models.clone()
         },
+        canaries: if is_other {
+            Vec::new()
+        } else {
+            view.canaries.clone()
+        },
         workers: view.workers.unwrap_or(1),
     };
     Ok((scores, is_other))
@@ -103,13 +111,31 @@ pub fn render(explained: &Explanation) -> String {
         (None, Some(why)) => writeln!(out, "refused: {}", refusal(why)),
         (None, None) => Ok(()),
     };
+    if let Some(canary) = explained.canary {
+        let side = if canary.is_canary {
+            "canary"
+        } else {
+            "baseline"
+        };
+        let _ = writeln!(
+            out,
+            "canary: {side}, as its place is {} and the canary has those below {}",
+            percent(canary.place),
+            percent(canary.share.0)
+        );
+    }
     let mut candidates: Vec<&CandidateView> = explained.candidates.iter().collect();
     candidates.sort_by_key(|candidate| candidate.rank.unwrap_or(usize::MAX));
     for candidate in candidates {
         let place = candidate
             .rank
             .map_or_else(|| "-".to_owned(), |rank| rank.to_string());
-        let _ = writeln!(out, "\n{place}  {} {}", candidate.provider, candidate.model);
+        let _ = write!(out, "\n{place}  {} {}", candidate.provider, candidate.model);
+        let _ = match &candidate.fallback {
+            Some(model) => writeln!(out, ", of the fallback {model}"),
+            None if candidate.is_canary => writeln!(out, ", the canary"),
+            None => writeln!(out),
+        };
         if let Some(filter) = candidate.removed_by {
             let _ = writeln!(out, "   removed: {}", filtered(filter));
         }
@@ -118,6 +144,10 @@ pub fn render(explained: &Explanation) -> String {
         }
     }
     out
+}
+
+fn percent(millionths: u32) -> String {
+    format!("{:.2} %", f64::from(millionths) / 10_000.0)
 }
 
 fn terms(explained: &Explanation, scored: &Scored) -> String {
@@ -192,6 +222,7 @@ fn filtered(filter: Filter) -> String {
             format!("it is no target that {}", capability.missing())
         }
         Filter::Dialect => "its dialect cannot carry the request".to_owned(),
+        Filter::Drained => "its provider is drained for maintenance".to_owned(),
     }
 }
 
@@ -201,6 +232,7 @@ fn refusal(why: NoTarget) -> String {
         NoTarget::Pin => "the pinned provider has no target of the model".to_owned(),
         NoTarget::Lacking(capability) => format!("no target {}", capability.missing()),
         NoTarget::Refused => "no target's dialect can carry the request".to_owned(),
+        NoTarget::Drained => "what could serve it is drained for maintenance".to_owned(),
     }
 }
 
@@ -245,6 +277,8 @@ mod tests {
             pin: None,
             needs: Needs::default(),
             refused: &[],
+            caller: ark_gateway_core::decide::Caller::default(),
+            part: ark_gateway_core::decide::Part::All,
         };
         let text = render(&explain(&policy, Some(&scores), &facts, 1).unwrap());
         let first = text.find("1  b m").unwrap();

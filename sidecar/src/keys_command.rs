@@ -1,17 +1,14 @@
 //! `ark keys`: makes keys, here or at a running sidecar.
 
-use std::fs;
-use std::future::Future;
 use std::io::{IsTerminal as _, Read as _};
 
-use ark_sidecar::admin_client::{Admin, CallError};
 use ark_sidecar::serve::shared;
 use ark_sidecar::{digest, keys};
-use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::cli::{AdminArgs, CreateKey, KeysCommand};
+use crate::command_client::{block_on, connect, post};
 
 /// Largest input of `ark keys hash`, bytes.
 const STDIN_LIMIT_BYTES: u64 = 64 * 1024;
@@ -162,31 +159,4 @@ fn list(admin: &AdminArgs, as_json: bool) -> Result<(), String> {
         );
     }
     Ok(())
-}
-
-fn post(admin: &AdminArgs, path: &str, body: &Value) -> Result<Bytes, String> {
-    let admin = connect(admin)?;
-    block_on(admin.post(path, body.to_string().into()))
-}
-
-/// The running sidecar that is meant, with the caller's token.
-pub(crate) fn connect(args: &AdminArgs) -> Result<Admin, String> {
-    let token = match &args.token_file {
-        Some(file) => {
-            let text = fs::read_to_string(file)
-                .map_err(|error| format!("--token-file {}: {error}", file.display()))?;
-            Some(text.trim().to_owned())
-        }
-        None => std::env::var("ARK_ADMIN_TOKEN").ok(),
-    };
-    Admin::at(&args.url, token).map_err(|error| error.to_string())
-}
-
-/// Waits for one answer.
-pub(crate) fn block_on<T>(answer: impl Future<Output = Result<T, CallError>>) -> Result<T, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| format!("cannot start: {error}"))?;
-    runtime.block_on(answer).map_err(|error| error.to_string())
 }

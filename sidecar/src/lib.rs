@@ -2,6 +2,7 @@
 
 pub mod admin_client;
 pub mod bounds;
+pub mod canary;
 pub mod config;
 pub mod control;
 pub mod credential;

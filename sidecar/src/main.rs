@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod command_client;
 mod explain_command;
 mod keys_command;
 mod replay_command;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain_command::run(&args),
         Command::Replay(args) => replay_command::run(&args),
         Command::Keys(command) => keys_command::run(&command),
+        Command::Drain(args) => command_client::drain(&args),
+        Command::Canary(args) => command_client::canary(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -132,6 +135,9 @@ fn refuse_commands(config: &Config) -> Result<(), String> {
 fn render(args: &RenderEnvoy) -> Result<(), String> {
     let config = config::load(&args.deployment.config).map_err(|error| error.to_string())?;
     refuse_commands(&config)?;
+    for problem in config::warnings_without_sidecar(&config) {
+        eprintln!("warning: {problem}");
+    }
     let listen = args.deployment.listen.unwrap_or(config.gateway.listen);
     let place = Place {
         filter: args.deployment.filter.clone(),

@@ -1,6 +1,7 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
 mod labels;
+mod rules;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,7 @@ use labels::{
     ProviderLabels, ReloadLabels, RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint,
     outcome, rule,
 };
+use rules::Rules;
 
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -61,6 +63,7 @@ pub struct Metrics {
     credential_errors: Family<CredentialLabels, Counter>,
     bad_requests: Counter,
     admin_refusals: Counter,
+    rules: Rules,
 }
 
 /// Seconds: from a local model's first token to the longest answers.
@@ -94,9 +97,11 @@ impl Default for Metrics {
             credential_errors: Family::default(),
             bad_requests: Counter::default(),
             admin_refusals: Counter::default(),
+            rules: Rules::default(),
         };
         metrics.register_traffic();
         metrics.register_control();
+        metrics.rules.register(&mut metrics.registry);
         metrics
     }
 }

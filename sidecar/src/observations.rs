@@ -59,7 +59,9 @@ impl Observations {
 
     /// Takes in a record that arrived at `now`.
     pub fn observe(&mut self, record: &Record, now: Ms) {
-        if let Some(lengths) = self.lengths.get_mut(&record.model)
+        if let Some(lengths) = self
+            .lengths
+            .get_mut(record.fallback.as_ref().unwrap_or(&record.model))
             && record.outcome == Outcome::Ok
             && record.usage.output_tokens > 0
         {

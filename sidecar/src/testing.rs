@@ -31,6 +31,7 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         key: "demo".to_owned(),
         endpoint: Endpoint::ChatCompletions,
         model: "m".to_owned(),
+        fallback: None,
         priority: Priority::Standard,
         stream: true,
         snapshot: SnapshotVersion::default(),

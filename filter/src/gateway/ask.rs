@@ -128,7 +128,10 @@ impl GatewayFilter {
     }
 
     fn list_models(&mut self, policy: &Policy, key: &KeySpec, form: ErrorForm) {
-        let names = policy.models_of(key).map(|m| m.name.as_str());
+        let names = policy.models_of(key).flat_map(|m| {
+            let aliases = m.rules.aliases.iter().map(String::as_str);
+            std::iter::once(m.name.as_str()).chain(aliases)
+        });
         let body = match form {
             ErrorForm::Openai => models_list(&names.map(model_entry).collect::<Vec<_>>()),
             ErrorForm::Anthropic => anthropic::models_list(&names.collect::<Vec<_>>()),

@@ -7,9 +7,10 @@ use ark_dialect::chat::{Format, TargetFacts};
 use ark_dialect::loss::{Field, Loss, Severity};
 use ark_dialect::translate::{Asked, Client, Wire, write};
 use ark_gateway_core::capability::{Capabilities, Capability, Needs};
-use ark_gateway_core::decide::{Decision, Facts, NoTarget, decide};
+use ark_gateway_core::decide::{Caller, Decision, Facts, NoTarget, Part, decide};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::reject::{Reject, RejectCode};
+use ark_gateway_core::rules::{Sticky, unit_of};
 use ark_gateway_core::snapshot::{
     ModelId, ModelSpec, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS, TargetId,
     TargetSpec,
@@ -80,6 +81,11 @@ impl GatewayFilter {
             pin: admission.pin,
             needs,
             refused: &refused.targets,
+            caller: Caller {
+                key: Some(admission.key),
+                unit: unit(spec),
+            },
+            part: Part::All,
         };
         let now = host::now();
         let (decision, knowledge) = vm::with(|vm| {
@@ -221,11 +227,28 @@ impl GatewayFilter {
     }
 }
 
+/// What the model's canary keeps requests together by, if that is a header and the request has it.
+fn unit(spec: &ModelSpec) -> Option<u64> {
+    match &spec.rules.canary.as_ref()?.sticky {
+        Sticky::Header(name) => {
+            let value = host::request_header(name)?;
+            Some(unit_of(&String::from_utf8_lossy(&value)))
+        }
+        Sticky::Tenant | Sticky::Key | Sticky::Request => None,
+    }
+}
+
+/// The targets of a model and of its fallbacks.
 fn targets_of<'a>(
     policy: &'a Policy,
     spec: &'a ModelSpec,
 ) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
-    let targets = spec.targets.iter();
+    let others = spec.rules.fallback.iter();
+    let others = others.filter_map(|&id| policy.model(id));
+    let targets = spec
+        .targets
+        .iter()
+        .chain(others.flat_map(|other| &other.targets));
     targets.filter_map(|&id| policy.target(id).map(|target| (id, target)))
 }
 
@@ -250,6 +273,7 @@ fn no_target(why: NoTarget, refused: Refused, model: &str) -> Reject {
         (NoTarget::Pin, _) => Reject::pin_does_not_serve(model),
         (NoTarget::Refused, None) => Reject::new(RejectCode::Unsupported),
         (NoTarget::None, _) => Reject::new(RejectCode::NoTarget),
+        (NoTarget::Drained, _) => Reject::new(RejectCode::Drained),
     }
 }
 

@@ -70,6 +70,9 @@ impl GatewayFilter {
         {
             host::set_response_header("x-ark-model", &target.model);
         }
+        if let Some(other) = live.exchange.fallback() {
+            host::set_response_header("x-ark-fallback", &other.name);
+        }
         if let Some(lossy) = &live.lossy {
             host::set_response_header("x-ark-translation", lossy);
         }

@@ -18,6 +18,8 @@ fn facts(priority: Priority) -> Facts<'static> {
             ..Needs::default()
         },
         refused: &[],
+        caller: crate::decide::Caller::default(),
+        part: crate::decide::Part::All,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::limit::Nanos;
 use crate::money::MicroUsd;
 use crate::priority::Priority;
 use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict};
+use crate::snapshot::ModelSpec;
 
 impl Exchange {
     fn outcome(&self, end: End) -> Outcome {
@@ -43,6 +44,7 @@ impl Exchange {
             key: key.map_or_else(String::new, |k| k.id.clone()),
             endpoint: self.endpoint,
             model: self.model_name().to_owned(),
+            fallback: self.fallback().map(|m| m.name.clone()),
             priority: self.admission.map_or(Priority::Standard, |a| a.priority),
             stream: self.stream,
             snapshot: self.policy.snapshot().version.clone(),
@@ -62,6 +64,20 @@ impl Exchange {
             usage_source,
             cost: self.cost(usage, usage_source),
         }
+    }
+
+    /// The fallback model of which the target is that is answering, or was last tried; `None` while it is
+    /// one of the model that was asked for.
+    #[must_use]
+    pub fn fallback(&self) -> Option<&ModelSpec> {
+        let (target, own) = (self.current_target()?, self.current_model()?);
+        if own.rules.fallback.is_empty() || own.targets.contains(&target) {
+            return None;
+        }
+        let others = own.rules.fallback.iter();
+        others
+            .filter_map(|id| self.policy.model(*id))
+            .find(|other| other.targets.contains(&target))
     }
 
     fn model_name(&self) -> &str {

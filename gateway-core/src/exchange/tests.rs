@@ -31,6 +31,8 @@ fn decided(stream: bool) -> Exchange {
             ..Needs::default()
         },
         refused: &[],
+        caller: crate::decide::Caller::default(),
+        part: crate::decide::Part::All,
     };
     let decision = decide(exchange.policy(), None, &facts, 0).unwrap();
     exchange.decided(decision, Knowledge::default(), 10);

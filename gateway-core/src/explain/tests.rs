@@ -46,6 +46,8 @@ fn facts(priority: Priority, pin: Option<u16>, tools: bool) -> Facts<'static> {
             ..Needs::default()
         },
         refused: &[TargetId(3)],
+        caller: crate::decide::Caller::default(),
+        part: crate::decide::Part::All,
     }
 }
 

@@ -1,8 +1,11 @@
 //! From what the operator wrote to what runs.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::rules::Rules;
 use ark_gateway_core::snapshot::{
     GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot,
     SnapshotVersion, TargetId, TargetSpec,
@@ -10,7 +13,8 @@ use ark_gateway_core::snapshot::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Config, Date, KeyModelsConfig, ModelConfig, PriceConfig, ProviderConfig, TenantConfig,
+    Config, Date, DrainConfig, KeyModelsConfig, ModelConfig, PriceConfig, ProviderConfig,
+    TenantConfig,
 };
 
 /// Compiles the snapshot of `config` with the providers in `usable` only, prices as of `today`.
@@ -27,10 +31,14 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
     let mut targets = Vec::new();
     let mut sorted: Vec<&ModelConfig> = config.models.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
-    let models: Vec<ModelSpec> = sorted
+    let names: Vec<&str> = sorted.iter().map(|model| model.name.as_str()).collect();
+    let mut models: Vec<ModelSpec> = sorted
         .iter()
         .map(|model| compile_model(model, &providers, today, &mut targets))
         .collect();
+    for (spec, model) in models.iter_mut().zip(&sorted) {
+        spec.rules = rules::compile(model, &spec.targets, (&targets, &providers), &names);
+    }
     let mut snapshot = Snapshot {
         version: SnapshotVersion::default(),
         gateway: GatewaySpec {
@@ -62,6 +70,7 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         region: provider.region.clone(),
         requests_per_minute: provider.limits.requests_per_minute,
         tokens_per_minute: provider.limits.tokens_per_minute,
+        drained: provider.drain == DrainConfig::Always,
     }
 }
 
@@ -103,6 +112,7 @@ fn compile_model(
         order: model.order,
         on_loss: model.on_loss,
         fail_over_on: model.fail_over_on,
+        rules: Rules::default(),
     }
 }
 

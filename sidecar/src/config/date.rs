@@ -26,6 +26,16 @@ impl Date {
         exists.then_some(Self { year, month, day })
     }
 
+    /// Days since 1970-01-01.
+    #[must_use]
+    pub fn days_since_epoch(self) -> u64 {
+        let years: u64 = (1970..self.year).map(days_of).sum();
+        let months: u64 = (1..self.month)
+            .map(|m| u64::from(days_in(self.year, m)))
+            .sum();
+        years + months + u64::from(self.day) - 1
+    }
+
     /// The day on which `now` falls; the first or last that exists when it is out of range.
     #[must_use]
     pub fn of(now: SystemTime) -> Self {
@@ -56,11 +66,12 @@ impl Date {
     /// The first moment after it, seconds since the Unix epoch.
     #[must_use]
     pub fn end_s(self) -> u64 {
-        let years = (1970..self.year)
-            .map(|year| (1..=12).map(|m| u64::from(days_in(year, m))).sum::<u64>());
-        let months = (1..self.month).map(|m| u64::from(days_in(self.year, m)));
-        (years.sum::<u64>() + months.sum::<u64>() + u64::from(self.day)) * 86_400
+        (self.days_since_epoch() + 1) * 86_400
     }
+}
+
+fn days_of(year: u16) -> u64 {
+    (1..=12).map(|month| u64::from(days_in(year, month))).sum()
 }
 
 fn number(digits: &[u8]) -> Option<u16> {

@@ -3,7 +3,8 @@
 use ark_gateway_core::snapshot::ProviderKind;
 
 use super::{
-    AuthConfig, Config, CredentialConfig, Date, PriceConfig, Problem, ProviderConfig, Scheme,
+    AuthConfig, Config, CredentialConfig, Date, DrainConfig, PriceConfig, Problem, ProviderConfig,
+    Scheme,
 };
 
 /// SHA-256 of `ark-demo`, the key of the local demo, which everybody knows.
@@ -29,6 +30,32 @@ pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
     }
     warn_of_keys(config, &mut warnings);
     warnings
+}
+
+/// What needs a sidecar, for a configuration that Envoy is to run without one.
+#[must_use]
+pub fn warnings_without_sidecar(config: &Config) -> Vec<Problem> {
+    let providers = config.providers.iter().enumerate();
+    let times = providers.filter(|(_, provider)| match provider.drain {
+        DrainConfig::Between { .. } => true,
+        DrainConfig::No | DrainConfig::Always => false,
+    });
+    let times = times.map(|(p, _)| Problem {
+        path: format!("providers[{p}].drain"),
+        message: "is for a time, and only `ark serve` drains at a time".to_owned(),
+        hint: Some("write drain: true while it lasts, and render again".to_owned()),
+    });
+    let models = config.models.iter().enumerate();
+    let moving = models.filter(|(_, model)| {
+        let canary = model.rules.canary.as_ref();
+        canary.is_some_and(|canary| canary.promote.is_some())
+    });
+    let moving = moving.map(|(m, _)| Problem {
+        path: format!("models[{m}].canary"),
+        message: "gets nothing where no sidecar watches it".to_owned(),
+        hint: Some("a share without promote needs none".to_owned()),
+    });
+    times.chain(moving).collect()
 }
 
 fn out_of_date(price: PriceConfig, today: Date) -> Option<String> {

@@ -5,9 +5,11 @@ mod compile;
 mod date;
 mod doubts;
 mod endpoint;
+mod moment;
 mod node;
 mod problem;
 mod read;
+mod rules;
 mod shape;
 mod vendor;
 mod words;
@@ -22,9 +24,10 @@ use serde_json::Value;
 
 pub use compile::compile;
 pub use date::Date;
-pub use doubts::warnings;
+pub use doubts::{warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};
 pub use problem::{Problem, Problems};
+pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};
 pub use shape::{
     AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CommandConfig,
     Config, CredentialConfig, GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig,

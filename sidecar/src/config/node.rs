@@ -157,6 +157,11 @@ impl<'a> Node<'a> {
         value.or_else(|| self.wrong_type("true or false"))
     }
 
+    /// `true` or `false`, if it is one of them; reports nothing.
+    pub(super) fn peek_boolean(&self) -> Option<bool> {
+        self.value.as_bool()
+    }
+
     /// A whole number within a range.
     pub(super) fn integer<T: TryFrom<u64>>(&self, range: RangeInclusive<u64>) -> Option<T> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());

@@ -5,6 +5,7 @@ mod capability;
 mod model;
 mod priority;
 mod provider;
+mod rules;
 mod tenant;
 
 use std::cell::RefCell;

@@ -10,6 +10,7 @@ use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, Reques
 
 use super::date::Date;
 use super::endpoint::Endpoint;
+use super::rules::{DrainConfig, RulesConfig};
 
 /// A valid `ark.yaml`: every reference resolves and every value is within its range.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +77,8 @@ pub struct ProviderConfig {
     pub timeouts: ProviderTimeoutsConfig,
     /// How to talk TLS to it; used only with an `https` endpoint.
     pub tls: TlsConfig,
+    /// Whether it is taken out for maintenance, and when.
+    pub drain: DrainConfig,
 }
 
 /// Where a credential is kept. Never the credential.
@@ -187,6 +190,8 @@ pub struct ModelConfig {
     pub fail_over_on: FailOverOn,
     /// Its targets in the operator's order; at least one.
     pub targets: Vec<TargetConfig>,
+    /// What is to happen beyond the score.
+    pub rules: RulesConfig,
 }
 
 /// A model's `timeouts`.
@@ -211,6 +216,8 @@ pub struct TargetConfig {
     pub capabilities: Capabilities,
     /// Output tokens to allow when the client set no bound and the provider demands one.
     pub default_max_tokens: u32,
+    /// How much of the traffic it gets, relative to the others; all targets of a model have one, or none.
+    pub weight: Option<u32>,
 }
 
 /// A target's `price`: a list price in US dollars, not yet multiplied.

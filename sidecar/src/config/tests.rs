@@ -1,6 +1,7 @@
 //! The file's strictness as a table: what is written, and every line that the operator reads.
 
 mod kinds;
+mod rules;
 
 use std::collections::BTreeSet;
 

@@ -157,8 +157,15 @@ impl Control {
         }
         self.credential_problems = problems;
         let names: BTreeSet<String> = wanted.keys().cloned().collect();
-        self.complete = compile(&self.config, &names, self.today).version;
+        self.complete = compile(&self.drained(), &names, self.today).version;
         self.rollout.want(wanted);
         self.envoy.forget_listed();
+    }
+
+    /// The same snapshot with every provider, after something else in it has changed.
+    pub(super) fn renew_complete(&mut self) {
+        let (wanted, _) = wanted(&self.config, &self.credentials, &self.tokens, &self.rollout);
+        let names: BTreeSet<String> = wanted.into_keys().collect();
+        self.complete = compile(&self.drained(), &names, self.today).version;
     }
 }

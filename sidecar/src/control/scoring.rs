@@ -16,10 +16,12 @@ impl Control {
         self.notice_waiting(now);
         let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
         let models = self.lengths(now);
+        let canaries = self.canary_shares();
         let workers = u16::try_from(self.workers.live(now).count().max(1)).unwrap_or(u16::MAX);
         let told = &self.scores;
         let same = told.snapshot == self.snapshot.version
             && told.workers == workers
+            && told.canaries == canaries
             && told.targets.len() == targets.len()
             && !told
                 .targets
@@ -38,6 +40,7 @@ impl Control {
                 sequence: told.sequence + 1,
                 targets,
                 models,
+                canaries,
                 workers,
             };
         }

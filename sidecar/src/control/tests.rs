@@ -1,3 +1,5 @@
+mod rules;
+
 use std::collections::BTreeMap;
 
 use ark_gateway_core::score::ModelScore;

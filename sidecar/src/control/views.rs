@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ark_gateway_core::rules::CanaryShare;
 use ark_gateway_core::score::{ModelScore, TargetScore};
 use serde::Serialize;
 
@@ -75,6 +76,9 @@ pub struct ScoresView {
     sequence: u64,
     /// Workers that share the load.
     workers: u16,
+    /// Shares of the canaries that are moved automatically.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    canaries: Vec<CanaryShare>,
     /// How long the answers of each of the snapshot's models have been.
     models: Vec<ModelScore>,
     targets: Vec<ScoredTarget>,
@@ -196,6 +200,7 @@ impl Control {
             snapshot: self.snapshot.version.0.clone(),
             sequence: self.scores.sequence,
             workers: self.scores.workers,
+            canaries: self.scores.canaries.clone(),
             models: self.scores.models.clone(),
             targets: targets.collect(),
         }

@@ -37,7 +37,7 @@ pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
 /// Removed from answers: cookies of a provider's edge, offers to go around the gateway, and what
 /// tells a client about the operator's account; and what only Ark may say. (`request-id` is Ark's where
 /// the client speaks Anthropic's dialect, see `route.rs`.)
-pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 30] = [
+pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 31] = [
     "alt-svc",
     "apim-request-id",
     "azureml-model-session",
@@ -53,6 +53,7 @@ pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 30] = [
     "strict-transport-security",
     "trace-id",
     "via",
+    "x-ark-fallback",
     "x-ark-reject",
     "x-client-request-id",
     "x-cloud-trace-context",

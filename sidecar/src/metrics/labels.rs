@@ -110,6 +110,9 @@ pub(super) fn rule(rule: Rule) -> &'static str {
         Rule::Static => "static",
         Rule::Listed => "listed",
         Rule::Only => "only",
+        Rule::Canary => "canary",
+        Rule::Weighted => "weighted",
+        Rule::Fallback => "fallback",
         Rule::None => NONE,
     }
 }

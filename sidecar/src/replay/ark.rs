@@ -7,7 +7,7 @@
 use std::rc::Rc;
 
 use ark_gateway_core::capability::Needs;
-use ark_gateway_core::decide::{Facts, decide};
+use ark_gateway_core::decide::{Caller, Facts, Part, decide};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Verdict;
 use ark_gateway_core::score::Scores;
@@ -139,6 +139,9 @@ impl Chooser for Ark {
                 ..Needs::default()
             },
             refused: &[],
+            // Traces name no keys: a canary is drawn for each request.
+            caller: Caller::default(),
+            part: Part::All,
         };
         let max_age_us = self.max_age_us;
         let is_fresh = worker

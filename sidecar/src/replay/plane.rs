@@ -4,8 +4,9 @@
 use std::rc::Rc;
 
 use ark_gateway_core::record::Verdict;
+use ark_gateway_core::rules::CanaryShare;
 use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
-use ark_gateway_core::snapshot::{ModelId, Snapshot, TargetId};
+use ark_gateway_core::snapshot::{ModelId, ModelSpec, Snapshot, TargetId};
 
 use super::Us;
 use super::engine::Running;
@@ -51,6 +52,17 @@ struct Metered {
     meter: Meter,
     max_in_flight: u32,
     gauges: Option<Gauges>,
+}
+
+/// The shares of automatic canaries: here they stay with what they begin with.
+fn starting_shares(snapshot: &Snapshot) -> Vec<CanaryShare> {
+    let models = (0u16..).zip(&snapshot.models);
+    let share = |(n, model): (u16, &ModelSpec)| {
+        let canary = model.rules.canary.as_ref().filter(|c| c.is_automatic)?;
+        let (model, share) = (ModelId(n), canary.share);
+        Some(CanaryShare { model, share })
+    };
+    models.filter_map(share).collect()
 }
 
 /// The control plane.
@@ -109,6 +121,7 @@ impl Plane {
             sequence: self.scores.sequence + 1,
             targets: self.targets.iter().map(|known| known.judged).collect(),
             models: self.scores.models.clone(),
+            canaries: starting_shares(snapshot),
             workers: self.scores.workers,
         });
     }
@@ -246,6 +259,7 @@ impl Plane {
                 sequence: told.sequence + 1,
                 targets: self.targets.iter().map(|known| known.judged).collect(),
                 models,
+                canaries: told.canaries.clone(),
                 workers,
             });
         }

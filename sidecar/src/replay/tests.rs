@@ -1,5 +1,7 @@
 //! Scenarios: what happens to the load when something happens to a provider.
 
+mod rules;
+
 use std::collections::BTreeMap;
 
 use ark_gateway_core::priority::Priority;

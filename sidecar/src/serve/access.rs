@@ -11,6 +11,8 @@ use hyper::{Method, StatusCode};
 use crate::config::{AdminTokenConfig, Role};
 use crate::digest;
 
+/// What browsers say of where a request comes from (Fetch Metadata Request Headers, W3C).
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Longest token, bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
 
@@ -162,8 +164,8 @@ fn check_host(headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
-/// No web page may change anything: it cannot send this content type without asking first, which
-/// nobody answers.
+/// No page of another site may change anything: it cannot send this content type without asking first,
+/// which nobody answers, nor hide where it comes from.
 fn check_change(headers: &HeaderMap) -> Result<(), Refused> {
     let kind = text(headers, &CONTENT_TYPE).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -173,12 +175,20 @@ fn check_change(headers: &HeaderMap) -> Result<(), Refused> {
             "send content-type: application/json",
         ));
     }
-    match headers.contains_key(ORIGIN) {
-        true => Err(refused(
+    let is_own = match text(headers, &ORIGIN) {
+        None => !headers.contains_key(ORIGIN),
+        Some(origin) => origin.strip_prefix("http://") == text(headers, &HOST),
+    };
+    let is_same_site = match text(headers, &SEC_FETCH_SITE) {
+        None => true,
+        Some(site) => site == "same-origin" || site == "none",
+    };
+    match is_own && is_same_site {
+        true => Ok(()),
+        false => Err(refused(
             StatusCode::FORBIDDEN,
-            "web pages change nothing here",
+            "pages of other sites change nothing here",
         )),
-        false => Ok(()),
     }
 }
 

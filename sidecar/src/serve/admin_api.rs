@@ -1,6 +1,8 @@
 //! What the admin port serves, to people and to their monitoring. Never a secret.
 
+mod body;
 mod keys;
+mod operator;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +71,10 @@ fn refuse(shared: &Shared, refused: &Refused) -> Reply {
     reply
 }
 
+fn said(refused: &Refused) -> Reply {
+    http::text(refused.status, &refused.reason)
+}
+
 fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
     let now = shared.now();
     match request.uri().path() {
@@ -88,6 +94,10 @@ fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
         "/v1/scores" => http::readable_json(StatusCode::OK, &shared.control().scores_view(now)),
         "/v1/config" => http::readable_json(StatusCode::OK, &shared.control().config_view(now)),
         "/v1/keys" => keys::list(shared),
+        "/v1/providers" => {
+            http::readable_json(StatusCode::OK, &shared.control().provider_views(now))
+        }
+        "/v1/canaries" => http::readable_json(StatusCode::OK, &shared.control().canary_views(now)),
         _ => nothing_here(),
     }
 }
@@ -96,6 +106,8 @@ async fn change(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply
     let path = request.uri().path().to_owned();
     match path.as_str() {
         "/v1/keys" => keys::create(shared, who, request).await,
+        "/v1/drains" => operator::drain(shared, who, request).await,
+        "/v1/canaries" => operator::canary(shared, who, request).await,
         _ => match path
             .strip_prefix("/v1/keys/")
             .and_then(|rest| rest.split_once('/'))
@@ -110,6 +122,7 @@ async fn change(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply
 fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
-        "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys",
+        "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
+         /v1/providers /v1/canaries /v1/drains",
     )
 }

@@ -9,10 +9,13 @@ use super::super::date::Date;
 use super::super::node::Node;
 use super::super::shape::{ModelConfig, ModelTimeoutsConfig, PriceConfig, TargetConfig};
 use super::super::words::quoted;
-use super::{MOST_TARGETS, Names, capability, read_model_name, read_reference};
+use super::{MOST_TARGETS, Names, capability, read_model_name, read_reference, rules};
 
 /// Largest list price, US dollars per million tokens; one above it is a typing error.
 const MOST_USD_PER_MILLION: u64 = 1_000_000;
+
+/// Largest weight of a target.
+const MOST_WEIGHT: u64 = 1_000_000;
 
 const ON_LOSS: [(&str, OnLoss); 3] = [
     ("reject", OnLoss::Reject),
@@ -49,8 +52,10 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
         let targets = node.each(MOST_TARGETS, |item| {
             read_target(item, names, name.as_deref())
         })?;
-        check_targets(node, targets)
+        rules::check_weights(node, check_targets(node, targets)?)
     });
+    let known = (name.as_deref(), targets.as_deref());
+    let rules = rules::read(&mut fields, names, known);
     fields.finish("")?;
     Some(ModelConfig {
         name: name?,
@@ -59,6 +64,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
         on_loss: on_loss?,
         fail_over_on: fail_over_on?,
         targets: targets?,
+        rules: rules?,
     })
 }
 
@@ -137,6 +143,7 @@ fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<Tar
     let made = provider.as_ref().and_then(|name| names.kinds.get(name));
     let capabilities = capability::read(&mut fields, made);
     let default_max_tokens = capability::read_default_max_tokens(&mut fields, capabilities);
+    let weight = fields.maybe("weight", |node| node.integer(0..=MOST_WEIGHT));
     fields.finish("")?;
     Some(TargetConfig {
         provider: provider?,
@@ -144,6 +151,7 @@ fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<Tar
         price: price?,
         capabilities: capabilities?,
         default_max_tokens: default_max_tokens?,
+        weight: weight?,
     })
 }
 

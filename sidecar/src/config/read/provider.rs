@@ -10,10 +10,11 @@ use ark_gateway_core::snapshot::Tier;
 
 use super::super::endpoint::{Endpoint, Host, Scheme};
 use super::super::node::Node;
+use super::super::rules::DrainConfig;
 use super::super::shape::{
     ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TlsConfig, TlsVersion,
 };
-use super::{Names, read_name};
+use super::{Names, read_name, rules};
 
 const TIERS: [(&str, Tier); 5] = [
     ("official", Tier::Official),
@@ -59,6 +60,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
     let tls = fields.or("tls", TlsConfig::default(), |node| {
         read_tls(node, endpoint.as_ref())
     });
+    let drain = fields.or("drain", DrainConfig::default(), rules::read_drain);
     fields.finish(SECRET_HINT)?;
     Some(ProviderConfig {
         name: name?,
@@ -76,6 +78,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
         limits: limits?,
         timeouts: timeouts?,
         tls: tls?,
+        drain: drain?,
     })
 }
 

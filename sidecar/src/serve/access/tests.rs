@@ -121,8 +121,19 @@ fn this_machine_may_do_everything_but_no_web_page_may() {
     for bad in [form, ("content-type", "text/plain"), ("x-nothing", "")] {
         assert_eq!(status(access, change(), &[HERE, bad]), 415, "{bad:?}");
     }
-    let page = [HERE, JSON, ("origin", "http://evil.example")];
-    assert_eq!(status(access, change(), &page), 403);
+    for (name, value, expected) in [
+        ("origin", "http://127.0.0.1:8081", 200),
+        ("origin", "https://127.0.0.1:8081", 403),
+        ("origin", "http://127.0.0.1:8082", 403),
+        ("origin", "http://evil.example", 403),
+        ("origin", "null", 403),
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "same-site", 403),
+        ("sec-fetch-site", "cross-site", 403),
+    ] {
+        let got = status(access, change(), &[HERE, JSON, (name, value)]);
+        assert_eq!(got, expected, "{name}: {value}");
+    }
 }
 
 #[test]

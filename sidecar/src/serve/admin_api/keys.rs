@@ -1,22 +1,16 @@
 //! The admin API's keys: made, rotated, revoked. A key itself is never sent here, only its digest.
 
-use std::time::Duration;
-
-use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::super::access::{Refused, Who, refused};
 use super::super::shared::{Shared, unix_ms};
+use super::{body, said};
 use crate::config::Config;
-use crate::http::{self, ReadError, Reply};
+use crate::http::{self, Reply};
 use crate::key_book::{KeyBook, KeyError, NewKey, UnixS};
 
-/// An entry with a thousand model names fits.
-const BODY_LIMIT_BYTES: usize = 256 * 1024;
-const BODY_DEADLINE: Duration = Duration::from_secs(5);
 /// How long an old key goes on when a rotation does not say, seconds: a day.
 const USUAL_GRACE_S: u64 = 86_400;
 
@@ -44,7 +38,7 @@ pub(super) fn list(shared: &Shared) -> Reply {
 }
 
 pub(super) async fn create(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply {
-    let new: NewKey = match body(request).await {
+    let new: NewKey = match body::read(request).await {
         Ok(new) => new,
         Err(refused) => return said(&refused),
     };
@@ -64,7 +58,7 @@ pub(super) async fn rotate(
     (who, id): (&Who, &str),
     request: Request<Incoming>,
 ) -> Reply {
-    let rotation: Rotation = match body(request).await {
+    let rotation: Rotation = match body::read(request).await {
         Ok(rotation) => rotation,
         Err(refused) => return said(&refused),
     };
@@ -92,10 +86,6 @@ pub(super) fn revoke(shared: &Shared, (who, id): (&Who, &str)) -> Reply {
         }
         Err(refused) => said(&refused),
     }
-}
-
-fn said(refused: &Refused) -> Reply {
-    http::text(refused.status, &refused.reason)
 }
 
 /// Changes the book: on disk first, then in force.
@@ -130,18 +120,4 @@ fn status_of(error: &KeyError) -> StatusCode {
         KeyError::Full => StatusCode::INSUFFICIENT_STORAGE,
         KeyError::Grace | KeyError::Tenant(_) | KeyError::Entry(_) => StatusCode::BAD_REQUEST,
     }
-}
-
-async fn body<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refused> {
-    let read = http::read_capped(request.into_body(), BODY_LIMIT_BYTES, BODY_DEADLINE).await;
-    let bytes: Bytes = read.map_err(|error| {
-        let status = match error {
-            ReadError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            ReadError::Late(_) => StatusCode::REQUEST_TIMEOUT,
-            ReadError::Broken(_) => StatusCode::BAD_REQUEST,
-        };
-        refused(status, error.to_string())
-    })?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| refused(StatusCode::BAD_REQUEST, format!("the body: {error}")))
 }

@@ -1,0 +1,58 @@
+//! What an operator may command: drains, and canaries.
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::super::access::Who;
+use super::super::shared::Shared;
+use super::{body, said};
+use crate::canary::Action;
+use crate::http::{self, Reply};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Drain {
+    provider: String,
+    drain: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OnCanary {
+    model: String,
+    action: Action,
+}
+
+pub(super) async fn drain(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply {
+    let Drain { provider, drain } = match body::read(request).await {
+        Ok(command) => command,
+        Err(refused) => return said(&refused),
+    };
+    let now = shared.now();
+    let done = shared.control().drain(&provider, drain, now);
+    if done.is_ok() {
+        tracing::info!(target: "ark::audit", actor = who.id, action = "provider.drain", provider, drain, "changed");
+    }
+    answer(done)
+}
+
+pub(super) async fn canary(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply {
+    let OnCanary { model, action } = match body::read(request).await {
+        Ok(command) => command,
+        Err(refused) => return said(&refused),
+    };
+    let now = shared.now();
+    let done = shared.control().act_on_canary(&model, action, now);
+    if done.is_ok() {
+        tracing::info!(target: "ark::audit", actor = who.id, action = "canary", model, command = ?action, "changed");
+    }
+    answer(done)
+}
+
+fn answer<T: Serialize>(done: Result<T, String>) -> Reply {
+    match done {
+        Ok(view) => http::readable_json(StatusCode::OK, &view),
+        Err(reason) => http::text(StatusCode::NOT_FOUND, &reason),
+    }
+}
