@@ -36,6 +36,11 @@ impl<'a> Head<'a> {
                 b"x-api-key" => request.api_key = text(),
                 b"x-ark-priority" => request.priority = text(),
                 b"x-ark-provider" => request.provider = text(),
+                // One that cannot be read, or a second one, must not count as none.
+                b"x-ark-require" => {
+                    let first = request.require.is_none();
+                    request.require = Some(text().filter(|_| first).unwrap_or_default());
+                }
                 b"anthropic-version" => head.anthropic_version = text(),
                 b"anthropic-beta" => head.anthropic_beta = text(),
                 b"content-length" => request.content_length = text().and_then(|v| v.parse().ok()),

@@ -233,6 +233,8 @@ fn refusals_are_openai_errors_with_a_stable_code() {
             ((":path", "/v1/nope"), 404, "endpoint_not_found"),
             ((":method", "DELETE"), 405, "method_not_allowed"),
             (("x-ark-priority", "now"), 400, "invalid_request"),
+            (("x-ark-require", "region"), 400, "invalid_request"),
+            (("x-ark-require", "region=eu"), 403, "compliance_unmet"),
             (("content-length", "1048577"), 413, "body_too_large"),
         ] {
             alone(|| {
@@ -298,6 +300,33 @@ fn headers_that_only_ark_may_set_are_removed() {
         assert!(!left.iter().any(|(n, _)| n.starts_with("x-ark-")));
         assert_eq!(value(&left, "x-envoy-retry-on"), None);
     });
+}
+
+/// What cannot be understood of a requirement must not count as none.
+#[test]
+fn a_requirement_that_is_no_text_or_comes_twice_is_refused() {
+    for (first, second) in [
+        (&b"retention=\xff"[..], None),
+        (b"retention=training", Some(&b"region=eu"[..])),
+        (b"region=eu", Some(b"retention=training")),
+    ] {
+        alone(|| {
+            let mut story = Story::begin();
+            let mut lines = vec![("x-ark-require".to_owned(), first.to_vec())];
+            lines.extend(second.map(|line| ("x-ark-require".to_owned(), line.to_vec())));
+            story.request_of(&chat(false), lines);
+            let reply = host(|h| h.reply.take()).expect("refused");
+            let error = &reply.json()["error"];
+            assert_eq!(
+                (
+                    reply.status,
+                    error["code"].as_str(),
+                    error["param"].as_str()
+                ),
+                (400, Some("invalid_request"), Some("x-ark-require"))
+            );
+        });
+    }
 }
 
 #[test]

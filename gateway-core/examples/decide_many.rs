@@ -13,8 +13,9 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use ark_gateway_core::capability::{Capabilities, Needs};
+use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::decide::{Facts, decide};
-use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::money::{MicroUsdPerMillion, Price, PriceBasis};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
@@ -47,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     refused: &[],
                     caller: ark_gateway_core::decide::Caller::default(),
                     part: ark_gateway_core::decide::Part::All,
+                    requires: Requirement::default(),
                 };
                 let _ = black_box(decide(&policy, Some(&scores), &facts, draw));
             }
@@ -111,14 +113,16 @@ fn target(i: u16) -> TargetSpec {
         provider: ProviderId(i),
         model: format!("model-at-{i}"),
         price: Some(price(u64::from(50 + i))),
+        price_basis: PriceBasis::Listed,
+        price_source: None,
         capabilities: Capabilities::ALL,
         default_max_tokens: 4_096,
     }
 }
 
 fn price(percent: u64) -> Price {
-    Price {
-        input: MicroUsdPerMillion(2_500 * percent),
-        output: MicroUsdPerMillion(10_000 * percent),
-    }
+    Price::flat(
+        MicroUsdPerMillion(2_500 * percent),
+        MicroUsdPerMillion(10_000 * percent),
+    )
 }

@@ -73,6 +73,7 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
         refused: &[],
         caller: ark_gateway_core::decide::Caller::default(),
         part: ark_gateway_core::decide::Part::All,
+        requires: admission.requires,
     };
     let decision = decide(
         policy,

@@ -1,5 +1,6 @@
 //! Who is calling, and what may they do: everything that request headers alone decide.
 
+use crate::compliance::Requirement;
 use crate::limit::Nanos;
 use crate::policy::Policy;
 use crate::priority::Priority;
@@ -24,6 +25,8 @@ pub struct RequestHead<'a> {
     pub priority: Option<&'a str>,
     /// `x-ark-provider`.
     pub provider: Option<&'a str>,
+    /// `x-ark-require`; empty, which is malformed, when it came twice or is no text.
+    pub require: Option<&'a str>,
     /// `content-length`.
     pub content_length: Option<u64>,
 }
@@ -54,6 +57,10 @@ pub struct Admission {
     pub pin: Option<ProviderId>,
     /// The limit to take the request from.
     pub limit: Option<RequestLimit>,
+    /// What tenant, key and request require of a provider, all of it.
+    pub requires: Requirement,
+    /// Whether the request itself requires something.
+    pub asks: bool,
 }
 
 /// Finds what a method and path ask for.
@@ -86,7 +93,7 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Reject> {
 /// Authenticates the caller and checks what its headers ask for.
 ///
 /// # Errors
-/// 401, 403 or 413.
+/// 400, 401, 403 or 413.
 pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admission, Reject> {
     let secret = presented_key(head)?;
     let (index, key) = policy
@@ -115,11 +122,20 @@ pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admi
     if head.content_length.is_some_and(|n| n > limit_bytes) {
         return Err(Reject::body_too_large(limit_bytes));
     }
+    let asked = match head.require {
+        None => Requirement::default(),
+        Some(header) => {
+            let vocabulary = &policy.snapshot().compliance;
+            vocabulary.read(header).map_err(Reject::malformed_require)?
+        }
+    };
     Ok(Admission {
         key: index,
         priority,
         pin,
         limit: key.limit,
+        requires: key.requires.requirement.and(asked),
+        asks: head.require.is_some(),
     })
 }
 

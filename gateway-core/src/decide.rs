@@ -4,6 +4,7 @@
 //! among those that are as good as the best; the others follow by score, from other failure domains
 //! where there are any.
 
+pub(crate) mod bar;
 pub(crate) mod chain;
 pub(crate) mod field;
 mod part;
@@ -12,12 +13,15 @@ mod split;
 use crate::capability::{Capability, Needs};
 use crate::chance;
 use crate::circuit::Circuit;
+use crate::compliance::{Demand, Requirement};
 use crate::policy::Policy;
 use crate::priority::{Priority, PrioritySpec, Weights};
 use crate::record::Rule;
 use crate::score::{Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, Order, ProviderId, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, References};
+pub use bar::check_compliance;
+use bar::{Bar, barred, required};
 use field::{Candidate, Field, Fitness};
 pub use part::{Caller, Part};
 
@@ -51,6 +55,9 @@ pub struct Facts<'a> {
     pub caller: Caller,
     /// Which of the model's targets are in question: all, for whoever asks.
     pub part: Part,
+    /// What is required of a provider, see [`crate::admit::Admission::requires`]; what the model requires
+    /// comes on top.
+    pub requires: Requirement,
 }
 
 /// Why no target is left.
@@ -61,6 +68,10 @@ pub enum NoTarget {
     None,
     /// The pinned provider has no target of the model.
     Pin,
+    /// No provider may have it; this is what the nearest falls short of.
+    Compliance(Demand),
+    /// Those that may have it have no known price, and the operator's policy is not to use such.
+    UnknownPrice,
     /// Each lacks something; this is what the first lacks.
     Lacking(Capability),
     /// Each that could do it is in [`Facts::refused`].
@@ -173,14 +184,17 @@ fn in_static_order(
     targets[0].map(|_| Decision { targets, rule })
 }
 
-/// The targets that are left by the hard filters: the pin, drains, capabilities, the dialect's own.
+/// The targets that are left by the hard filters: the pin, what bars a target whatever is asked of it,
+/// capabilities, the dialect's own.
 fn usable<'a>(
     policy: &'a Policy,
     model: &'a ModelSpec,
     facts: &'a Facts<'_>,
 ) -> impl Iterator<Item = (TargetId, &'a TargetSpec)> {
-    of_pin(policy, model, facts).filter(|(target, spec)| {
-        spec.capabilities.lacks(&facts.needs).is_none()
+    let required = required(model, facts);
+    of_pin(policy, model, facts).filter(move |(target, spec)| {
+        barred(policy, &required, spec).is_none()
+            && spec.capabilities.lacks(&facts.needs).is_none()
             && !facts.refused.contains(target)
             && !policy.is_drained(spec.provider)
             && facts.part.holds(model, *target)
@@ -200,8 +214,10 @@ fn of_pin<'a>(
 }
 
 fn why_none(policy: &Policy, model: &ModelSpec, facts: &Facts<'_>) -> NoTarget {
+    let required = required(model, facts);
     let only_drained = |(target, spec): (TargetId, &TargetSpec)| {
         policy.is_drained(spec.provider)
+            && barred(policy, &required, spec).is_none()
             && spec.capabilities.lacks(&facts.needs).is_none()
             && !facts.refused.contains(&target)
     };
@@ -209,19 +225,26 @@ fn why_none(policy: &Policy, model: &ModelSpec, facts: &Facts<'_>) -> NoTarget {
         return NoTarget::Drained;
     }
     let mut lacking = None;
+    let mut bar: Option<Bar> = None;
     let mut any = false;
     for (_, spec) in of_pin(policy, model, facts) {
         any = true;
+        if let Some(found) = barred(policy, &required, spec) {
+            bar = bar.max(Some(found));
+            continue;
+        }
         match spec.capabilities.lacks(&facts.needs) {
             // It could, so only its own dialect stands in the way.
             None => return NoTarget::Refused,
             Some(capability) => lacking = lacking.or(Some(capability)),
         }
     }
-    match lacking {
-        Some(capability) => NoTarget::Lacking(capability),
-        None if !any && facts.pin.is_some() && !model.targets.is_empty() => NoTarget::Pin,
-        None => NoTarget::None,
+    match (lacking, bar) {
+        (Some(capability), _) => NoTarget::Lacking(capability),
+        (None, Some(Bar::Compliance(demand))) => NoTarget::Compliance(demand),
+        (None, Some(Bar::UnknownPrice)) => NoTarget::UnknownPrice,
+        (None, None) if !any && facts.pin.is_some() && !model.targets.is_empty() => NoTarget::Pin,
+        (None, None) => NoTarget::None,
     }
 }
 

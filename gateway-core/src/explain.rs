@@ -6,6 +6,8 @@
 use serde::Serialize;
 
 use crate::capability::Capability;
+use crate::compliance::{Demand, Requirement};
+use crate::decide::bar::{Bar, barred, required};
 use crate::decide::chain::{Side, fallback_facts, fallbacks, side};
 use crate::decide::field::{Candidate, Field, Fitness};
 use crate::decide::{Facts, Judge, NoTarget, Part, decide};
@@ -89,6 +91,10 @@ pub enum Filter {
     Pin,
     /// It lacks what the request needs.
     Capability(Capability),
+    /// Its provider does not meet what is required of it.
+    Compliance(Demand),
+    /// Its price is not known, and the operator's policy is not to use such a target.
+    UnknownPrice,
     /// Its dialect cannot carry the request.
     Dialect,
     /// Its provider is taken out for maintenance.
@@ -230,6 +236,7 @@ fn views(
         .filter(|_| model.rules.weights.is_empty())
         .map(|scores| Judge::new(policy, model, scores, facts));
     let field = judge.as_ref().map(Judge::field);
+    let requires = required(model, facts);
     let fallback = (facts.model != asked.model).then(|| model.name.clone());
     let canary = model.rules.canary.as_ref();
     let of_part = targets_of(policy, model).filter(|(t, _)| facts.part.holds(model, *t));
@@ -241,7 +248,7 @@ fn views(
         target,
         fallback: fallback.clone(),
         is_canary: fallback.is_none() && canary.is_some_and(|c| c.targets.contains(&target)),
-        removed_by: removed_by(policy, facts, (target, spec)),
+        removed_by: removed_by(policy, &requires, facts, (target, spec)),
         rank: (asked.place)(target),
         scored: match (&judge, &field) {
             (Some(judge), Some(field)) => scored(policy, judge, field, target),
@@ -261,6 +268,7 @@ fn targets_of<'a>(
 
 fn removed_by(
     policy: &Policy,
+    requires: &Requirement,
     facts: &Facts<'_>,
     (target, spec): (TargetId, &TargetSpec),
 ) -> Option<Filter> {
@@ -269,6 +277,11 @@ fn removed_by(
     }
     if policy.is_drained(spec.provider) {
         return Some(Filter::Drained);
+    }
+    match barred(policy, requires, spec) {
+        Some(Bar::Compliance(demand)) => return Some(Filter::Compliance(demand)),
+        Some(Bar::UnknownPrice) => return Some(Filter::UnknownPrice),
+        None => {}
     }
     match spec.capabilities.lacks(&facts.needs) {
         Some(capability) => Some(Filter::Capability(capability)),

@@ -8,6 +8,7 @@ pub mod admit;
 pub mod capability;
 mod chance;
 pub mod circuit;
+pub mod compliance;
 pub mod decide;
 pub mod exchange;
 pub mod explain;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::Usage;
+
 /// An amount of money in millionths of a US dollar (micro-USD).
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -46,7 +48,44 @@ impl MicroUsd {
     }
 }
 
-/// What a target charges, the provider's price multiplier already applied.
+/// Most tiers of a price above its first.
+pub const MOST_TIERS: usize = 3;
+
+/// Prices of token kinds that are a part of another kind; each `None` costs what the whole does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts {
+    /// For prompt tokens read from the provider's prompt cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_input: Option<MicroUsdPerMillion>,
+    /// For prompt tokens written to the provider's prompt cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write: Option<MicroUsdPerMillion>,
+    /// For prompt tokens of sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_audio: Option<MicroUsdPerMillion>,
+    /// For completion tokens of hidden reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<MicroUsdPerMillion>,
+    /// For completion tokens of sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_audio: Option<MicroUsdPerMillion>,
+}
+
+/// What the whole request is charged at when its prompt is long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceTier {
+    /// It rules above so many prompt tokens, cached ones included.
+    pub above_input_tokens: u32,
+    /// For prompt tokens.
+    pub input: MicroUsdPerMillion,
+    /// For completion tokens.
+    pub output: MicroUsdPerMillion,
+    /// For parts of both.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parts: Parts,
+}
+
+/// What a target charges, in US dollars, the provider's price multiplier already applied.
 ///
 /// A target without a known price has no `Price` at all: an unknown price is never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,44 +94,148 @@ pub struct Price {
     pub input: MicroUsdPerMillion,
     /// For completion tokens.
     pub output: MicroUsdPerMillion,
+    /// For parts of both.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub parts: Parts,
+    /// By rising [`PriceTier::above_input_tokens`], `None` last. The highest that a prompt is above
+    /// rules all of the request's tokens, as vendors charge (docs/prices.md names where they say so).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tiers: [Option<PriceTier>; MOST_TIERS],
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Price {
+    /// One price for all prompt tokens and one for all completion tokens.
+    #[must_use]
+    pub const fn flat(input: MicroUsdPerMillion, output: MicroUsdPerMillion) -> Self {
+        Self {
+            input,
+            output,
+            parts: Parts {
+                cached_input: None,
+                cache_write: None,
+                input_audio: None,
+                reasoning: None,
+                output_audio: None,
+            },
+            tiers: [None; MOST_TIERS],
+        }
+    }
+
     /// The exact cost of an exchange, saturating: for comparing many prices fast.
     #[must_use]
-    pub fn exact_cost_of(self, input_tokens: u64, output_tokens: u64) -> PicoUsd {
-        let input = self.input.0.saturating_mul(input_tokens);
-        PicoUsd(input.saturating_add(self.output.0.saturating_mul(output_tokens)))
+    pub fn exact_cost_of(&self, input_tokens: u64, output_tokens: u64) -> PicoUsd {
+        let (input, output, _) = self.rates(input_tokens);
+        let input = input.0.saturating_mul(input_tokens);
+        PicoUsd(input.saturating_add(output.0.saturating_mul(output_tokens)))
     }
 
     /// The cost of an exchange of `input_tokens` and `output_tokens`, rounded up to the next micro-USD
     /// once, as a whole; saturates instead of wrapping.
     #[must_use]
-    pub fn cost_of(self, input_tokens: u64, output_tokens: u64) -> MicroUsd {
-        let exact = |price: MicroUsdPerMillion, tokens| u128::from(price.0) * u128::from(tokens);
-        let sum = exact(self.input, input_tokens).saturating_add(exact(self.output, output_tokens));
-        MicroUsd(u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    pub fn cost_of(&self, input_tokens: u64, output_tokens: u64) -> MicroUsd {
+        self.charge(&Usage {
+            input_tokens,
+            output_tokens,
+            ..Usage::default()
+        })
     }
+
+    /// The cost of what an answer used, each kind of token at its own price, rounded up to the next
+    /// micro-USD once, as a whole; saturates instead of wrapping.
+    ///
+    /// The parts are within their whole, see [`Usage`]; of parts that come to more than the whole, the
+    /// first ones count, in the order of [`Parts`].
+    #[must_use]
+    pub fn charge(&self, usage: &Usage) -> MicroUsd {
+        let (input, output, parts) = self.rates(usage.input_tokens);
+        let prompt = split(
+            (usage.input_tokens, input),
+            [
+                (usage.cached_tokens, parts.cached_input),
+                (usage.cache_creation_tokens, parts.cache_write),
+                (usage.input_audio_tokens, parts.input_audio),
+            ],
+        );
+        let completion = split(
+            (usage.output_tokens, output),
+            [
+                (usage.reasoning_tokens, parts.reasoning),
+                (usage.output_audio_tokens, parts.output_audio),
+                (0, None),
+            ],
+        );
+        let exact = prompt.saturating_add(completion);
+        MicroUsd(u64::try_from(exact.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+
+    /// What rules a prompt of so many tokens.
+    fn rates(&self, input_tokens: u64) -> (MicroUsdPerMillion, MicroUsdPerMillion, &Parts) {
+        let mut tiers = self.tiers.iter().flatten();
+        match tiers.rfind(|tier| input_tokens > u64::from(tier.above_input_tokens)) {
+            Some(tier) => (tier.input, tier.output, &tier.parts),
+            None => (self.input, self.output, &self.parts),
+        }
+    }
+
+    /// The same price with each amount put through `convert`.
+    #[must_use]
+    pub fn map(&self, convert: impl Fn(MicroUsdPerMillion) -> MicroUsdPerMillion) -> Self {
+        let parts = |parts: &Parts| Parts {
+            cached_input: parts.cached_input.map(&convert),
+            cache_write: parts.cache_write.map(&convert),
+            input_audio: parts.input_audio.map(&convert),
+            reasoning: parts.reasoning.map(&convert),
+            output_audio: parts.output_audio.map(&convert),
+        };
+        Self {
+            input: convert(self.input),
+            output: convert(self.output),
+            parts: parts(&self.parts),
+            tiers: self.tiers.map(|tier| {
+                tier.map(|tier| PriceTier {
+                    above_input_tokens: tier.above_input_tokens,
+                    input: convert(tier.input),
+                    output: convert(tier.output),
+                    parts: parts(&tier.parts),
+                })
+            }),
+        }
+    }
+}
+
+/// Charges the parts of a whole at their own prices and the rest at the whole's, in millionths of a
+/// micro-USD.
+fn split(
+    (whole, price): (u64, MicroUsdPerMillion),
+    parts: [(u64, Option<MicroUsdPerMillion>); 3],
+) -> u128 {
+    let exact = |price: MicroUsdPerMillion, tokens| u128::from(price.0) * u128::from(tokens);
+    let mut rest = whole;
+    let mut sum = 0u128;
+    for (tokens, own) in parts {
+        let tokens = tokens.min(rest);
+        rest -= tokens;
+        sum = sum.saturating_add(exact(own.unwrap_or(price), tokens));
+    }
+    sum.saturating_add(exact(price, rest))
+}
+
+/// What a target's price is, and what happens without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriceBasis {
+    /// As the operator or the catalogue says; without a price the cost stays unknown.
+    #[default]
+    Listed,
+    /// It is not known, and what is charged instead is a ceiling.
+    Ceiling,
+    /// It is not known, so the target is not used.
+    Denied,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_price_is_rounded_up_and_never_wraps() {
-        let price = Price {
-            input: MicroUsdPerMillion(150_000),
-            output: MicroUsdPerMillion(600_000),
-        };
-        assert_eq!(price.cost_of(0, 0), MicroUsd(0));
-        assert_eq!(price.cost_of(1, 0), MicroUsd(1));
-        assert_eq!(price.cost_of(1_000_000, 1_000_000), MicroUsd(750_000));
-        assert_eq!(price.exact_cost_of(3, 1), PicoUsd(1_050_000));
-        assert_eq!(price.exact_cost_of(3, 1).in_micro_usd(), MicroUsd(2));
-        assert_eq!(price.exact_cost_of(u64::MAX, 1), PicoUsd(u64::MAX));
-        assert_eq!(price.cost_of(1, 1), MicroUsd(1), "rounded once");
-        let dear = MicroUsdPerMillion(2_000_000);
-        assert_eq!(dear.cost_of(u64::MAX), MicroUsd(u64::MAX));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::compliance::Requirement;
 use crate::money::MicroUsd;
 use crate::priority::Priority;
 use crate::reject::RejectCode;
@@ -235,4 +236,14 @@ pub struct Record {
     pub usage_source: UsageSource,
     /// What it cost; `None` when the price or the usage is not known.
     pub cost: Option<MicroUsd>,
+    /// The price is not known, and what was charged is a ceiling.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cost_is_ceiling: bool,
+    /// What was required of the provider, but for what its model requires.
+    #[serde(default, skip_serializing_if = "requires_nothing")]
+    pub requires: Requirement,
+}
+
+fn requires_nothing(requirement: &Requirement) -> bool {
+    *requirement == Requirement::default()
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Capability;
+use crate::compliance::{Demand, Malformed};
 use crate::priority::Priority;
 
 /// Why the gateway itself refused or failed a request.
@@ -30,6 +31,8 @@ pub enum RejectCode {
     PriorityNotAllowed,
     /// 403: the key may not pin a provider.
     PinNotAllowed,
+    /// 403: no provider of the model meets what is required of it.
+    ComplianceUnmet,
     /// 404: no such model.
     ModelNotFound,
     /// 404: no such endpoint.
@@ -52,6 +55,8 @@ pub enum RejectCode {
     NoTarget,
     /// 503: what could serve the request is taken out for maintenance.
     Drained,
+    /// 503: what is left for this model has no known price, and the operator's policy is not to use such.
+    PriceUnknown,
     /// 503: every target is overloaded or limits us.
     ProviderOverloaded,
     /// 504: no target answered in time.
@@ -60,7 +65,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
@@ -70,6 +75,7 @@ impl RejectCode {
         Self::ModelNotAllowed,
         Self::PriorityNotAllowed,
         Self::PinNotAllowed,
+        Self::ComplianceUnmet,
         Self::ModelNotFound,
         Self::EndpointNotFound,
         Self::MethodNotAllowed,
@@ -81,6 +87,7 @@ impl RejectCode {
         Self::NotReady,
         Self::NoTarget,
         Self::Drained,
+        Self::PriceUnknown,
         Self::ProviderOverloaded,
         Self::ProviderTimeout,
     ];
@@ -98,6 +105,7 @@ impl RejectCode {
             Self::ModelNotAllowed => "model_not_allowed",
             Self::PriorityNotAllowed => "priority_not_allowed",
             Self::PinNotAllowed => "pin_not_allowed",
+            Self::ComplianceUnmet => "compliance_unmet",
             Self::ModelNotFound => "model_not_found",
             Self::EndpointNotFound => "endpoint_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -109,6 +117,7 @@ impl RejectCode {
             Self::NotReady => "not_ready",
             Self::NoTarget => "no_target",
             Self::Drained => "drained",
+            Self::PriceUnknown => "price_unknown",
             Self::ProviderOverloaded => "provider_overloaded",
             Self::ProviderTimeout => "provider_timeout",
         }
@@ -120,14 +129,21 @@ impl RejectCode {
         match self {
             Self::InvalidRequest | Self::Unsupported | Self::LossyTranslation => 400,
             Self::MissingKey | Self::InvalidKey | Self::ExpiredKey => 401,
-            Self::ModelNotAllowed | Self::PriorityNotAllowed | Self::PinNotAllowed => 403,
+            Self::ModelNotAllowed
+            | Self::PriorityNotAllowed
+            | Self::PinNotAllowed
+            | Self::ComplianceUnmet => 403,
             Self::ModelNotFound | Self::EndpointNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyTooLarge => 413,
             Self::RateLimited => 429,
             Self::Internal => 500,
             Self::ProviderError | Self::ProviderAuth => 502,
-            Self::NotReady | Self::NoTarget | Self::Drained | Self::ProviderOverloaded => 503,
+            Self::NotReady
+            | Self::NoTarget
+            | Self::Drained
+            | Self::PriceUnknown
+            | Self::ProviderOverloaded => 503,
             Self::ProviderTimeout => 504,
         }
     }
@@ -161,6 +177,7 @@ impl RejectCode {
             Self::PinNotAllowed => {
                 "This API key may not choose a provider. Remove the header 'x-ark-provider'."
             }
+            Self::ComplianceUnmet => "No provider of this model meets what is required of it.",
             Self::ModelNotFound => {
                 "The model does not exist here. GET /v1/models lists those that this API key may use."
             }
@@ -177,6 +194,9 @@ impl RejectCode {
             Self::NoTarget => "No provider is available for this model now.",
             Self::Drained => {
                 "The providers that could serve this request are drained for maintenance. Try again later."
+            }
+            Self::PriceUnknown => {
+                "No provider with a known price is available for this model now, and this gateway uses no other."
             }
             Self::ProviderOverloaded => "The model's providers are overloaded. Try again later.",
             Self::ProviderTimeout => "The model's providers did not answer in time.",
@@ -228,6 +248,30 @@ impl Reject {
     pub(crate) fn unknown_priority() -> Self {
         let message = "x-ark-priority must be critical, standard or batch.".to_owned();
         Self::invalid_request(message, Some("x-ark-priority".to_owned()))
+    }
+
+    pub(crate) fn malformed_require(malformed: Malformed) -> Self {
+        let param = Some("x-ark-require".to_owned());
+        Self::invalid_request(malformed.message().to_owned(), param)
+    }
+
+    /// 403 naming what is required: by the operator in `stated`, each in words of its own, and by the
+    /// request's header if `asks`. It names nothing of what there is.
+    #[must_use]
+    pub fn compliance_unmet(demand: Demand, stated: &[&str], asks: bool) -> Self {
+        let mut required: Vec<&str> = stated.iter().copied().filter(|s| !s.is_empty()).collect();
+        if asks {
+            required.push("the request: its header x-ark-require");
+        }
+        let message = format!(
+            "No provider of this model meets what is required of it ({}). Required by {}.",
+            demand.as_str(),
+            required.join("; by ")
+        );
+        Self {
+            param: asks.then(|| "x-ark-require".to_owned()),
+            ..Self::with_message(RejectCode::ComplianceUnmet, message)
+        }
     }
 
     pub(crate) fn unknown_provider() -> Self {

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Capabilities;
-use crate::money::Price;
+use crate::compliance::{Assurance, Stated, Vocabulary};
+use crate::money::{Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec};
 use crate::rules::Rules;
 
@@ -54,6 +55,12 @@ pub struct Snapshot {
     pub keys: Vec<KeySpec>,
     /// The priorities, in the order of [`Priority::ALL`].
     pub priorities: [PrioritySpec; 3],
+    /// The names that requirements of compliance are made of.
+    #[serde(default)]
+    pub compliance: Vocabulary,
+    /// Version of the price catalogue that prices come from; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_catalogue: Option<String>,
 }
 
 /// Limits of the gateway itself.
@@ -186,16 +193,11 @@ pub struct ProviderSpec {
     #[serde(default)]
     pub tokens_per_minute: Option<u64>,
     /// Taken out for maintenance: it gets no new requests, not even pinned ones.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub drained: bool,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-fn is_false(flag: &bool) -> bool {
-    !*flag
+    /// What it assures of where data goes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub assurance: Assurance,
 }
 
 /// One way to serve a model: a provider and its name for the model.
@@ -207,12 +209,42 @@ pub struct TargetSpec {
     pub model: String,
     /// What it charges; `None` when the operator has not said.
     pub price: Option<Price>,
+    /// What its price is, and what happens without one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub price_basis: PriceBasis,
+    /// Where its price comes from, for audits; `None` for one that is written in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_source: Option<Box<PriceSource>>,
     /// What it can do.
     #[serde(default)]
     pub capabilities: Capabilities,
     /// Output tokens to allow when the client set no bound and the provider demands one.
     #[serde(default = "default_max_tokens")]
     pub default_max_tokens: u32,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Where a target's price comes from. Nothing is decided by it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceSource {
+    /// The entry of the catalogue; `None` for a price of `ark.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue: Option<String>,
+    /// The currency of the list price, ISO 4217; `None` for US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// What a US dollar was taken to buy of it, in millionths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_usd_millionths: Option<u64>,
+    /// The list price for prompt tokens, millionths of the currency per million tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_input: Option<u64>,
+    /// The same for completion tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_output: Option<u64>,
 }
 
 /// [`TargetSpec::default_max_tokens`] where the operator has not said.
@@ -247,6 +279,9 @@ pub struct ModelSpec {
     /// What is to happen beyond the score.
     #[serde(default, skip_serializing_if = "Rules::is_empty")]
     pub rules: Rules,
+    /// What its requests require of a provider.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub requires: Stated,
 }
 
 /// Which models a key may use.
@@ -290,4 +325,7 @@ pub struct KeySpec {
     /// From when on it is refused, seconds since the Unix epoch; `None` for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_s: Option<u64>,
+    /// What its tenant and it require of a provider, together.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub requires: Stated,
 }

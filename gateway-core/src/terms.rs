@@ -111,10 +111,10 @@ impl References {
         workers: u16,
     ) -> Self {
         let exact =
-            |price: Price| price.exact_cost_of(estimate.input_tokens, estimate.output_tokens);
+            |price: &Price| price.exact_cost_of(estimate.input_tokens, estimate.output_tokens);
         Self {
             estimate,
-            cost: model.reference_price.map(exact),
+            cost: model.reference_price.as_ref().map(exact),
             slo: spec.slo,
             ceiling: priority.ceiling(),
             workers,
@@ -126,7 +126,7 @@ impl References {
     pub fn inputs(&self, policy: &Policy, target: TargetId, measured: &TargetScore) -> Inputs {
         let estimate = self.estimate;
         let spec = policy.target(target);
-        let price = spec.and_then(|t| t.price);
+        let price = spec.and_then(|t| t.price.as_ref());
         let provider = spec.and_then(|t| policy.provider(t.provider));
         Inputs {
             cost: price.map(|p| p.exact_cost_of(estimate.input_tokens, estimate.output_tokens)),

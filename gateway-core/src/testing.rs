@@ -1,7 +1,8 @@
 //! A small snapshot for tests: four providers, two models, two keys.
 
 use crate::capability::Capabilities;
-use crate::money::{MicroUsdPerMillion, Price};
+use crate::compliance::{Assurance, Stated, Vocabulary};
+use crate::money::{MicroUsdPerMillion, Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
 use crate::rules::Rules;
 use crate::snapshot::{
@@ -19,21 +20,9 @@ pub(crate) fn demo() -> Snapshot {
     let providers = [("a", 100), ("b", 80), ("c", 40), ("d", 30)];
     let mut targets: Vec<_> = (0u16..)
         .zip(providers)
-        .map(|(i, (_, percent))| TargetSpec {
-            provider: ProviderId(i),
-            model: format!("big-at-{i}"),
-            price: Some(price(percent)),
-            capabilities: Capabilities::ALL,
-            default_max_tokens: 4096,
-        })
+        .map(|(i, (_, percent))| target(i, &format!("big-at-{i}"), percent))
         .collect();
-    targets.push(TargetSpec {
-        provider: ProviderId(0),
-        model: "small".into(),
-        price: Some(price(10)),
-        capabilities: Capabilities::ALL,
-        default_max_tokens: 4096,
-    });
+    targets.push(target(0, "small", 10));
     Snapshot {
         version: SnapshotVersion("0123456789ab".into()),
         gateway: GatewaySpec {
@@ -56,6 +45,7 @@ pub(crate) fn demo() -> Snapshot {
                 may_pin: true,
                 limit: None,
                 expires_at_s: None,
+                requires: Stated::default(),
             },
             KeySpec {
                 id: "limited".into(),
@@ -70,6 +60,7 @@ pub(crate) fn demo() -> Snapshot {
                     burst: 2,
                 }),
                 expires_at_s: None,
+                requires: Stated::default(),
             },
         ],
         priorities: [
@@ -77,6 +68,20 @@ pub(crate) fn demo() -> Snapshot {
             priority([0.3, 0.4, 0.3], 5_000.0, 0.05),
             priority([0.8, 0.1, 0.1], 30_000.0, 0.1),
         ],
+        compliance: Vocabulary::default(),
+        price_catalogue: None,
+    }
+}
+
+fn target(provider: u16, model: &str, percent: u64) -> TargetSpec {
+    TargetSpec {
+        provider: ProviderId(provider),
+        model: model.into(),
+        price: Some(price(percent)),
+        price_basis: PriceBasis::Listed,
+        price_source: None,
+        capabilities: Capabilities::ALL,
+        default_max_tokens: 4096,
     }
 }
 
@@ -87,10 +92,10 @@ fn sha256_hex(secret: &str) -> String {
 }
 
 pub(crate) fn price(percent: u64) -> Price {
-    Price {
-        input: MicroUsdPerMillion(2_500 * percent),
-        output: MicroUsdPerMillion(10_000 * percent),
-    }
+    Price::flat(
+        MicroUsdPerMillion(2_500 * percent),
+        MicroUsdPerMillion(10_000 * percent),
+    )
 }
 
 fn provider(name: &str) -> ProviderSpec {
@@ -108,6 +113,7 @@ fn provider(name: &str) -> ProviderSpec {
         requests_per_minute: None,
         tokens_per_minute: None,
         drained: false,
+        assurance: Assurance::default(),
     }
 }
 
@@ -122,6 +128,7 @@ fn model(name: &str, targets: &[u16]) -> ModelSpec {
         on_loss: OnLoss::Warn,
         fail_over_on: FailOverOn::default(),
         rules: Rules::default(),
+        requires: Stated::default(),
     }
 }
 

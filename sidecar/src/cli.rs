@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ark_gateway_core::priority::Priority;
+use ark_sidecar::prices::import::Mapping;
 use ark_sidecar::replay::load::Mix;
 use ark_sidecar::serve::Options;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     Drain(Drain),
     /// Move a canary of a running `ark serve` by hand
     Canary(OnCanary),
+    /// Make, look into and compare catalogues of prices
+    #[command(subcommand)]
+    Prices(PricesCommand),
     /// Make client keys and their digests; create, list, rotate and revoke them at a running sidecar
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -193,6 +197,55 @@ pub(crate) enum CanaryAction {
     Resume,
     /// From the first step again, after a rollback too
     Restart,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PricesCommand {
+    /// Make a catalogue of the price file that the field shares, for prices.file of ark.yaml
+    ///
+    /// What is left out and what is doubtful goes to standard error. Nothing is taken for free.
+    Import(PricesImport),
+    /// Print the entries of a catalogue whose name holds MODEL, in US dollars per million tokens
+    Show {
+        /// A part of the name
+        model: String,
+        /// The catalogue
+        #[arg(long, value_name = "FILE", default_value = "prices.json")]
+        catalogue: PathBuf,
+    },
+    /// Print what each target of a configuration costs, and which are not known
+    List {
+        /// The configuration
+        #[arg(
+            long,
+            value_name = "FILE",
+            env = "ARK_CONFIG",
+            default_value = "ark.yaml"
+        )]
+        config: PathBuf,
+    },
+    /// Print what is different between two catalogues
+    Diff {
+        /// The old one
+        old: PathBuf,
+        /// The new one
+        new: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PricesImport {
+    /// The price file, in the form of LiteLLM's model_prices_and_context_window.json
+    pub(crate) file: PathBuf,
+    /// Offer the models whose names begin with PREFIX to the provider NAME, without the prefix
+    #[arg(long = "provider", value_name = "NAME=PREFIX", value_parser = Mapping::parse)]
+    pub(crate) providers: Vec<Mapping>,
+    /// Where to write the catalogue
+    #[arg(long, value_name = "FILE", default_value = "prices.json")]
+    pub(crate) out: PathBuf,
+    /// Name every model that is left out or doubtful
+    #[arg(long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -366,12 +419,16 @@ pub(crate) struct Explain {
     /// The provider that it pins
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) pin: Option<String>,
-    /// The id of the key that asks: it decides on canaries and fallbacks
+    /// The id of the key that asks: it decides on canaries and fallbacks, and its requirements and its
+    /// tenant's count
     #[arg(long, value_name = "ID")]
     pub(crate) key: Option<String>,
     /// The value of the header that the model's canary goes by
     #[arg(long, value_name = "VALUE")]
     pub(crate) unit: Option<String>,
+    /// What its header x-ark-require says, as 'region=eu; certification=soc2; retention=zero'
+    #[arg(long, value_name = "HEADER")]
+    pub(crate) require: Option<String>,
     /// The random number that draws among near-equals
     #[arg(long, default_value_t = 0)]
     pub(crate) draw: u64,

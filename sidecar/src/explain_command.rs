@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ark_gateway_core::capability::Needs;
+use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::decide::{Caller, Facts, Part};
 use ark_gateway_core::explain::explain;
 use ark_gateway_core::policy::Policy;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
         refused: &[],
         caller,
         part: Part::All,
+        requires: requires(args, caller.key, &policy)?,
     };
     let explained = explain(&policy, scores.as_ref(), &facts, args.draw)
         .ok_or("the snapshot does not have the model")?;
@@ -74,6 +76,22 @@ fn key(policy: &Policy, id: &str) -> Result<u16, String> {
     let at = keys.iter().position(|key| key.id == id);
     at.and_then(|at| u16::try_from(at).ok())
         .ok_or_else(|| format!("there is no key {id:?}"))
+}
+
+/// What the key and the request's header require.
+fn requires(args: &Explain, key: Option<u16>, policy: &Policy) -> Result<Requirement, String> {
+    let key = key.and_then(|key| policy.key(key));
+    let of_key = key.map(|key| key.requires.requirement).unwrap_or_default();
+    let asked = match &args.require {
+        None => Requirement::default(),
+        Some(header) => {
+            let vocabulary = &policy.snapshot().compliance;
+            vocabulary
+                .read(header)
+                .map_err(|bad| bad.message().to_owned())?
+        }
+    };
+    Ok(of_key.and(asked))
 }
 
 fn read(file: &Path) -> Result<String, String> {

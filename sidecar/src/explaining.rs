@@ -221,6 +221,13 @@ fn filtered(filter: Filter) -> String {
         Filter::Capability(capability) => {
             format!("it is no target that {}", capability.missing())
         }
+        Filter::Compliance(demand) => {
+            format!(
+                "compliance: its provider does not meet what is required, {}",
+                demand.as_str()
+            )
+        }
+        Filter::UnknownPrice => "unknown_price: it has no known price".to_owned(),
         Filter::Dialect => "its dialect cannot carry the request".to_owned(),
         Filter::Drained => "its provider is drained for maintenance".to_owned(),
     }
@@ -231,6 +238,10 @@ fn refusal(why: NoTarget) -> String {
         NoTarget::None => "the model has no target now".to_owned(),
         NoTarget::Pin => "the pinned provider has no target of the model".to_owned(),
         NoTarget::Lacking(capability) => format!("no target {}", capability.missing()),
+        NoTarget::Compliance(demand) => {
+            format!("no provider meets what is required, {}", demand.as_str())
+        }
+        NoTarget::UnknownPrice => "no target has a known price".to_owned(),
         NoTarget::Refused => "no target's dialect can carry the request".to_owned(),
         NoTarget::Drained => "what could serve it is drained for maintenance".to_owned(),
     }
@@ -239,6 +250,7 @@ fn refusal(why: NoTarget) -> String {
 #[cfg(test)]
 mod tests {
     use ark_gateway_core::capability::Needs;
+    use ark_gateway_core::compliance::Requirement;
     use ark_gateway_core::decide::Facts;
     use ark_gateway_core::explain::explain;
     use ark_gateway_core::policy::Policy;
@@ -279,6 +291,7 @@ mod tests {
             refused: &[],
             caller: ark_gateway_core::decide::Caller::default(),
             part: ark_gateway_core::decide::Part::All,
+            requires: Requirement::default(),
         };
         let text = render(&explain(&policy, Some(&scores), &facts, 1).unwrap());
         let first = text.find("1  b m").unwrap();

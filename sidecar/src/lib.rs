@@ -18,6 +18,7 @@ pub mod memory;
 pub mod meter;
 pub mod metrics;
 pub mod observations;
+pub mod prices;
 pub mod replay;
 pub mod rollout;
 pub mod scores;

@@ -10,6 +10,7 @@ mod cli;
 mod command_client;
 mod explain_command;
 mod keys_command;
+mod prices_command;
 mod replay_command;
 
 use std::collections::BTreeSet;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Check { file } => check(&file),
         Command::Render(RenderCommand::Envoy(args)) => render(&args),
         Command::Explain(args) => explain_command::run(&args),
+        Command::Prices(command) => prices_command::run(&command),
         Command::Replay(args) => replay_command::run(&args),
         Command::Keys(command) => keys_command::run(&command),
         Command::Drain(args) => command_client::drain(&args),

@@ -50,6 +50,7 @@ pub struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     cost: Family<TargetLabels, Counter>,
     price_unknown: Family<TargetLabels, Counter>,
+    price_ceiling: Family<TargetLabels, Counter>,
     rejects: Family<CodeLabels, Counter>,
     translation_losses: Family<LossLabels, Counter>,
     records: Counter,
@@ -84,6 +85,7 @@ impl Default for Metrics {
             tokens: Family::default(),
             cost: Family::default(),
             price_unknown: Family::default(),
+            price_ceiling: Family::default(),
             rejects: Family::default(),
             translation_losses: Family::default(),
             records: Counter::default(),
@@ -143,6 +145,11 @@ impl Metrics {
             "price_unknown",
             "Answers without a cost, as their price or usage is not known",
             self.price_unknown.clone(),
+        );
+        registry.register(
+            "price_ceiling",
+            "Answers charged at a ceiling, as their price is not known",
+            self.price_ceiling.clone(),
         );
         registry.register(
             "rejects",
@@ -281,6 +288,9 @@ impl Metrics {
             provider: provider.to_owned(),
             model: model.to_owned(),
         };
+        if record.cost_is_ceiling {
+            self.price_ceiling.get_or_create(&target).inc();
+        }
         match (record.cost, record.outcome) {
             (Some(cost), _) => {
                 self.cost.get_or_create(&target).inc_by(cost.0);

@@ -70,6 +70,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             options.admin
         ));
     }
+    watch::tell_of_prices(&loaded.config);
     let mut control = Control::new(setting(&options)?, loaded, shared::today());
     let key_file = options.keys.clone().map(KeyFile::new);
     if let Some(file) = &key_file {

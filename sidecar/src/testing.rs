@@ -1,5 +1,6 @@
 //! Building blocks of the tests.
 
+use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::money::MicroUsd;
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::{
@@ -51,6 +52,8 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         },
         usage_source: UsageSource::Reported,
         cost: Some(MicroUsd(7)),
+        cost_is_ceiling: false,
+        requires: Requirement::default(),
     }
 }
 

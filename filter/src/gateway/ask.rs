@@ -7,15 +7,17 @@ use ark_dialect::anthropic;
 use ark_dialect::error_body::{ModelObject, model_object, models_list};
 use ark_dialect::translate::{Client, ErrorForm};
 use ark_gateway_core::admit::{Admission, Route, admit, route};
+use ark_gateway_core::decide::check_compliance;
 use ark_gateway_core::exchange::Exchange;
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::{Policy, grants};
 use ark_gateway_core::record::Endpoint;
 use ark_gateway_core::reject::{Reject, RejectCode};
-use ark_gateway_core::snapshot::KeySpec;
+use ark_gateway_core::snapshot::{KeySpec, ModelSpec};
 use ark_wire::request::RequestInspector;
 
 use super::GatewayFilter;
+use super::choose::compliance_unmet;
 use crate::head::Head;
 use crate::vm::{Live, Shared};
 use crate::{host, limits, vm};
@@ -57,10 +59,12 @@ impl GatewayFilter {
                 Ok(())
             }
             Route::ListModels => {
-                self.list_models(&policy, key, head.error_form());
+                self.list_models(&policy, (key, admission), head.error_form());
                 Ok(())
             }
-            Route::ShowModel(id) => self.show_model(&policy, key, (id, head.error_form())),
+            Route::ShowModel(id) => {
+                self.show_model(&policy, (key, admission), (id, head.error_form()))
+            }
             Route::Health | Route::Ready => Ok(()),
         }
     }
@@ -127,8 +131,15 @@ impl GatewayFilter {
         }
     }
 
-    fn list_models(&mut self, policy: &Policy, key: &KeySpec, form: ErrorForm) {
-        let names = policy.models_of(key).flat_map(|m| {
+    /// Lists what the key may use and what may be served to it: not what every request for is refused.
+    fn list_models(
+        &mut self,
+        policy: &Policy,
+        (key, admission): (&KeySpec, Admission),
+        form: ErrorForm,
+    ) {
+        let may = |m: &&ModelSpec| check_compliance(policy, m, &admission.requires).is_ok();
+        let names = policy.models_of(key).filter(may).flat_map(|m| {
             let aliases = m.rules.aliases.iter().map(String::as_str);
             std::iter::once(m.name.as_str()).chain(aliases)
         });
@@ -142,16 +153,16 @@ impl GatewayFilter {
     fn show_model(
         &mut self,
         policy: &Policy,
-        key: &KeySpec,
+        (key, admission): (&KeySpec, Admission),
         (id, form): (&str, ErrorForm),
     ) -> Result<(), Reject> {
         // A model that the key may not use is not shown to exist.
-        if !policy
-            .model_named(id)
-            .is_some_and(|model| grants(key, model))
-        {
+        let named = policy.model_named(id).filter(|model| grants(key, *model));
+        let Some(model) = named.and_then(|model| policy.model(model)) else {
             return Err(Reject::model_not_found(id));
-        }
+        };
+        check_compliance(policy, model, &admission.requires)
+            .map_err(|demand| compliance_unmet(policy, (admission, model), demand))?;
         let body = match form {
             ErrorForm::Openai => model_object(&model_entry(id)),
             ErrorForm::Anthropic => anthropic::model_object(id),

@@ -6,7 +6,9 @@ use ark_dialect::anthropic;
 use ark_dialect::chat::{Format, TargetFacts};
 use ark_dialect::loss::{Field, Loss, Severity};
 use ark_dialect::translate::{Asked, Client, Wire, write};
+use ark_gateway_core::admit::Admission;
 use ark_gateway_core::capability::{Capabilities, Capability, Needs};
+use ark_gateway_core::compliance::Demand;
 use ark_gateway_core::decide::{Caller, Decision, Facts, NoTarget, Part, decide};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::reject::{Reject, RejectCode};
@@ -86,6 +88,7 @@ impl GatewayFilter {
                 unit: unit(spec),
             },
             part: Part::All,
+            requires: admission.requires,
         };
         let now = host::now();
         let (decision, knowledge) = vm::with(|vm| {
@@ -96,6 +99,9 @@ impl GatewayFilter {
         let decision = match decision {
             Ok(decision) => decision,
             Err(NoTarget::Refused) if client == Client::CountTokens => return self.estimate(),
+            Err(NoTarget::Compliance(demand)) => {
+                return Err(compliance_unmet(&policy, (admission, spec), demand));
+            }
             Err(why) => return Err(no_target(why, refused, &facts.model)),
         };
         self.read_if_translated(&policy, &decision, client)?;
@@ -264,6 +270,17 @@ fn is_grave(loss: &Loss) -> bool {
     loss.severity > Severity::Hint
 }
 
+/// The refusal when no provider may have the request: it names what is required, and by whom.
+pub(super) fn compliance_unmet(
+    policy: &Policy,
+    (admission, model): (Admission, &ModelSpec),
+    demand: Demand,
+) -> Reject {
+    let by_key = policy.key(admission.key);
+    let by_key = by_key.map_or("", |key| key.requires.words.as_str());
+    Reject::compliance_unmet(demand, &[by_key, &model.requires.words], admission.asks)
+}
+
 fn no_target(why: NoTarget, refused: Refused, model: &str) -> Reject {
     match (why, refused.field) {
         (NoTarget::Lacking(capability), _) => Reject::unsupported(capability),
@@ -272,6 +289,8 @@ fn no_target(why: NoTarget, refused: Refused, model: &str) -> Reject {
             .map_or_else(|| Reject::lossy_translation(field), Reject::unsupported),
         (NoTarget::Pin, _) => Reject::pin_does_not_serve(model),
         (NoTarget::Refused, None) => Reject::new(RejectCode::Unsupported),
+        (NoTarget::Compliance(demand), _) => Reject::compliance_unmet(demand, &[], false),
+        (NoTarget::UnknownPrice, _) => Reject::new(RejectCode::PriceUnknown),
         (NoTarget::None, _) => Reject::new(RejectCode::NoTarget),
         (NoTarget::Drained, _) => Reject::new(RejectCode::Drained),
     }

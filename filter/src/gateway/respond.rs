@@ -1,6 +1,7 @@
 //! What the client gets from the gateway itself.
 
 use ark_dialect::translate::ErrorForm;
+use ark_gateway_core::money::PriceBasis;
 use ark_gateway_core::reject::Reject;
 use proxy_wasm::types::Action;
 
@@ -69,6 +70,13 @@ impl GatewayFilter {
             .and_then(|t| policy.target(t))
         {
             host::set_response_header("x-ark-model", &target.model);
+            match (&target.price, target.price_basis) {
+                (None, _) => host::set_response_header("x-ark-price", "unknown"),
+                (Some(_), PriceBasis::Ceiling) => {
+                    host::set_response_header("x-ark-price", "ceiling");
+                }
+                (Some(_), PriceBasis::Listed | PriceBasis::Denied) => {}
+            }
         }
         if let Some(other) = live.exchange.fallback() {
             host::set_response_header("x-ark-fallback", &other.name);

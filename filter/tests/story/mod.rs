@@ -68,6 +68,7 @@ pub struct Story {
     next_context: u32,
     next_id: u32,
     original_body: Vec<u8>,
+    more: Vec<(String, Vec<u8>)>,
 }
 
 impl Story {
@@ -130,6 +131,7 @@ impl Story {
             next_context: 10,
             next_id: 0,
             original_body: Vec::new(),
+            more: Vec::new(),
         };
         story.now_ms(0);
         ark_filter::start();
@@ -167,6 +169,12 @@ impl Story {
         self.request_with(body, &[])
     }
 
+    /// A request with more headers, whatever they hold.
+    pub fn request_of(&mut self, body: &str, more: Vec<(String, Vec<u8>)>) -> u32 {
+        self.more = more;
+        self.request_with(body, &[])
+    }
+
     /// A request with some headers changed.
     pub fn request_with(&mut self, body: &str, changes: &[(&str, &str)]) -> u32 {
         let id = format!("id-{}", self.next_id);
@@ -186,6 +194,7 @@ impl Story {
                 all.push(((*name).to_owned(), value.as_bytes().to_vec()));
             }
         }
+        all.append(&mut self.more);
         let odd = host(|h| std::mem::take(&mut h.request_headers));
         all.extend(odd.into_iter().filter(|(n, _)| n == "x-odd"));
         host(|h| {

@@ -136,9 +136,12 @@ pub(crate) fn fallback_facts<'a>(policy: &Policy, facts: &Facts<'a>, model: Mode
     } else {
         Part::All
     };
+    // What the model that was asked for requires holds wherever its request goes.
+    let asked = policy.model(facts.model).map(|m| m.requires.requirement);
     Facts {
         model,
         part,
+        requires: facts.requires.and(asked.unwrap_or_default()),
         ..*facts
     }
 }

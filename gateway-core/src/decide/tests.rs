@@ -20,6 +20,7 @@ fn facts(priority: Priority) -> Facts<'static> {
         refused: &[],
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
+        requires: Requirement::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::{End, Exchange};
 use crate::limit::Nanos;
-use crate::money::MicroUsd;
+use crate::money::{MicroUsd, PriceBasis};
 use crate::priority::Priority;
 use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict};
 use crate::snapshot::ModelSpec;
@@ -63,6 +63,8 @@ impl Exchange {
             usage,
             usage_source,
             cost: self.cost(usage, usage_source),
+            cost_is_ceiling: usage_source != UsageSource::None && self.is_ceiling(),
+            requires: self.admission.map(|a| a.requires).unwrap_or_default(),
         }
     }
 
@@ -90,8 +92,13 @@ impl Exchange {
         if source == UsageSource::None {
             return Some(MicroUsd(0));
         }
-        let price = self.policy.target(self.current_target()?)?.price?;
-        Some(price.cost_of(usage.input_tokens, usage.output_tokens))
+        let target = self.policy.target(self.current_target()?)?;
+        target.price.as_ref().map(|price| price.charge(&usage))
+    }
+
+    fn is_ceiling(&self) -> bool {
+        let target = self.current_target().and_then(|t| self.policy.target(t));
+        target.is_some_and(|target| target.price_basis == PriceBasis::Ceiling)
     }
 
     fn attempt_record(&self, attempt: &Attempt) -> AttemptRecord {

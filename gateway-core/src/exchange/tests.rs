@@ -1,6 +1,7 @@
 use super::*;
 use crate::admit::Admission;
 use crate::capability::Needs;
+use crate::compliance::Requirement;
 use crate::decide::{Facts, decide};
 use crate::money::MicroUsd;
 use crate::priority::Priority;
@@ -13,13 +14,19 @@ const MS: Nanos = 1_000_000;
 
 /// An exchange for model `big`, decided in static order (providers a, b, c).
 fn decided(stream: bool) -> Exchange {
-    let policy = Rc::new(Policy::new(demo()).unwrap());
+    exchange_of(demo(), stream)
+}
+
+fn exchange_of(snapshot: crate::snapshot::Snapshot, stream: bool) -> Exchange {
+    let policy = Rc::new(Policy::new(snapshot).unwrap());
     let mut exchange = Exchange::new(policy, "id-1".into(), Endpoint::ChatCompletions, 0);
     exchange.admitted(Admission {
         key: 0,
         priority: Priority::Standard,
         pin: None,
         limit: None,
+        requires: Requirement::default(),
+        asks: false,
     });
     let model = exchange.inspected("big", stream).unwrap();
     let facts = Facts {
@@ -33,6 +40,7 @@ fn decided(stream: bool) -> Exchange {
         refused: &[],
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
+        requires: Requirement::default(),
     };
     let decision = decide(exchange.policy(), None, &facts, 0).unwrap();
     exchange.decided(decision, Knowledge::default(), 10);
@@ -256,4 +264,41 @@ fn what_a_translation_lost_is_in_the_record_of_its_attempt() {
     assert_eq!(record.attempts[0].lost, ["seed"]);
     assert_eq!(record.attempts[0].verdict, Verdict::Auth);
     assert_eq!(record.attempts[1].lost, ["logprobs"]);
+}
+
+#[test]
+fn the_record_says_what_it_cost_by_kind_of_token_and_when_that_is_a_ceiling() {
+    use crate::money::{MicroUsdPerMillion, Parts, Price, PriceBasis};
+    let settled = |price: Option<Price>, price_basis| {
+        let mut snapshot = demo();
+        snapshot.targets[0].price = price;
+        snapshot.targets[0].price_basis = price_basis;
+        let mut exchange = exchange_of(snapshot, false);
+        exchange.attempt_began("a", 1).unwrap();
+        exchange.attempt_answered(200, 2);
+        exchange.usage_reported(Usage {
+            input_tokens: 1_000,
+            output_tokens: 10,
+            cached_tokens: 800,
+            cache_creation_tokens: 100,
+            ..Usage::default()
+        });
+        exchange.attempt_complete();
+        assert_eq!(exchange.answer(200, 3), Answer::Relay);
+        let record = exchange.settle(End::Complete, 4).unwrap();
+        (record.cost, record.cost_is_ceiling)
+    };
+    let usd = MicroUsdPerMillion;
+    let price = Price {
+        parts: Parts {
+            cached_input: Some(usd(300_000)),
+            cache_write: Some(usd(3_750_000)),
+            ..Parts::default()
+        },
+        ..Price::flat(usd(3_000_000), usd(15_000_000))
+    };
+    let listed = (Some(MicroUsd(300 + 240 + 375 + 150)), false);
+    assert_eq!(settled(Some(price), PriceBasis::Listed), listed);
+    assert_eq!(settled(Some(price), PriceBasis::Ceiling), (listed.0, true));
+    assert_eq!(settled(None, PriceBasis::Listed), (None, false));
 }

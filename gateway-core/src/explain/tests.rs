@@ -48,6 +48,7 @@ fn facts(priority: Priority, pin: Option<u16>, tools: bool) -> Facts<'static> {
         refused: &[TargetId(3)],
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
+        requires: Requirement::default(),
     }
 }
 

@@ -1,10 +1,12 @@
 //! From what the operator wrote to what runs.
 
+pub(super) mod compliance;
+pub(super) mod price;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::compliance::{Assurance, Stated, Vocabulary};
 use ark_gateway_core::rules::Rules;
 use ark_gateway_core::snapshot::{
     GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot,
@@ -13,9 +15,9 @@ use ark_gateway_core::snapshot::{
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Config, Date, DrainConfig, KeyModelsConfig, ModelConfig, PriceConfig, ProviderConfig,
-    TenantConfig,
+    Config, Date, DrainConfig, KeyModelsConfig, ModelConfig, ProviderConfig, TenantConfig,
 };
+use price::{Prices, Reference};
 
 /// Compiles the snapshot of `config` with the providers in `usable` only, prices as of `today`.
 ///
@@ -28,13 +30,18 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
         .iter()
         .filter(|provider| usable.contains(&provider.name))
         .collect();
+    let vocabulary = compliance::vocabulary(config);
+    let prices = Prices::of(config, today);
     let mut targets = Vec::new();
     let mut sorted: Vec<&ModelConfig> = config.models.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
     let names: Vec<&str> = sorted.iter().map(|model| model.name.as_str()).collect();
     let mut models: Vec<ModelSpec> = sorted
         .iter()
-        .map(|model| compile_model(model, &providers, today, &mut targets))
+        .map(|model| ModelSpec {
+            requires: compliance::stated(&vocabulary, &[("the model", &model.requires)]),
+            ..compile_model(model, &providers, &prices, &mut targets)
+        })
         .collect();
     for (spec, model) in models.iter_mut().zip(&sorted) {
         spec.rules = rules::compile(model, &spec.targets, (&targets, &providers), &names);
@@ -46,11 +53,19 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
             snapshot_max_age_ms: u64::from(config.gateway.snapshot_max_age_ms),
             max_attempts: config.gateway.max_attempts,
         },
-        providers: providers.into_iter().map(compile_provider).collect(),
+        providers: providers
+            .into_iter()
+            .map(|provider| ProviderSpec {
+                assurance: compliance::assurance(&vocabulary, provider),
+                ..compile_provider(provider)
+            })
+            .collect(),
         targets,
-        keys: compile_keys(&config.tenants, &models),
+        keys: compile_keys(&config.tenants, &models, &vocabulary),
         models,
         priorities: config.priorities,
+        compliance: vocabulary,
+        price_catalogue: config.prices.catalogue.as_ref().map(|c| c.version.clone()),
     };
     snapshot.version = version_of(&snapshot);
     snapshot
@@ -71,17 +86,18 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         requests_per_minute: provider.limits.requests_per_minute,
         tokens_per_minute: provider.limits.tokens_per_minute,
         drained: provider.drain == DrainConfig::Always,
+        assurance: Assurance::default(),
     }
 }
 
 fn compile_model(
     model: &ModelConfig,
     providers: &[&ProviderConfig],
-    today: Date,
+    prices: &Prices<'_>,
     targets: &mut Vec<TargetSpec>,
 ) -> ModelSpec {
     let mut ids = Vec::new();
-    let mut reference = None;
+    let mut reference = Reference::default();
     for target in &model.targets {
         let found = providers
             .iter()
@@ -90,15 +106,15 @@ fn compile_model(
         let Some((index, provider)) = found else {
             continue;
         };
-        let price = target
-            .price
-            .and_then(|price| charged(price, provider, today));
-        reference = dearer(reference, price);
+        let priced = prices.of_target(model, target, provider);
+        reference.take(&priced);
         ids.push(TargetId(id(targets.len())));
         targets.push(TargetSpec {
             provider: ProviderId(id(index)),
             model: target.model.clone(),
-            price,
+            price: priced.price,
+            price_basis: priced.basis,
+            price_source: priced.source.map(Box::new),
             capabilities: target.capabilities,
             default_max_tokens: target.default_max_tokens,
         });
@@ -106,39 +122,22 @@ fn compile_model(
     ModelSpec {
         name: model.name.clone(),
         targets: ids,
-        reference_price: reference,
+        reference_price: reference.price(),
         first_byte_timeout_ms: model.timeouts.first_byte_ms,
         total_timeout_ms: model.timeouts.total_ms,
         order: model.order,
         on_loss: model.on_loss,
         fail_over_on: model.fail_over_on,
         rules: Rules::default(),
+        requires: Stated::default(),
     }
 }
 
-/// The price as the provider charges it, rounded up; `None` outside its days.
-fn charged(price: PriceConfig, provider: &ProviderConfig, today: Date) -> Option<Price> {
-    let multiply = |list: MicroUsdPerMillion| {
-        let exact = u128::from(list.0) * u128::from(provider.price_multiplier_millionths);
-        MicroUsdPerMillion(u64::try_from(exact.div_ceil(1_000_000)).unwrap_or(u64::MAX))
-    };
-    price.is_valid_on(today).then(|| Price {
-        input: multiply(price.list.input),
-        output: multiply(price.list.output),
-    })
-}
-
-/// The dearer of two prices, by the sum of its parts; the first on a tie.
-fn dearer(a: Option<Price>, b: Option<Price>) -> Option<Price> {
-    let sum = |price: &Price| u128::from(price.input.0) + u128::from(price.output.0);
-    match (a, b) {
-        (Some(a), Some(b)) if sum(&b) > sum(&a) => Some(b),
-        (Some(a), _) => Some(a),
-        (None, b) => b,
-    }
-}
-
-fn compile_keys(tenants: &[TenantConfig], models: &[ModelSpec]) -> Vec<KeySpec> {
+fn compile_keys(
+    tenants: &[TenantConfig],
+    models: &[ModelSpec],
+    vocabulary: &Vocabulary,
+) -> Vec<KeySpec> {
     let ids: BTreeMap<&str, ModelId> = models
         .iter()
         .enumerate()
@@ -165,6 +164,10 @@ fn compile_keys(tenants: &[TenantConfig], models: &[ModelSpec]) -> Vec<KeySpec> 
                 may_pin: key.may_pin,
                 limit: key.limit,
                 expires_at_s: key.expires_at_s,
+                requires: compliance::stated(
+                    vocabulary,
+                    &[("the tenant", &tenant.requires), ("the key", &key.requires)],
+                ),
             });
         }
     }

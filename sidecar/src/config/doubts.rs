@@ -1,11 +1,14 @@
 //! What is not wrong with a configuration, but that its operator should know of.
 
+use ark_gateway_core::money::PriceBasis;
 use ark_gateway_core::snapshot::ProviderKind;
 
+use super::compile::price::Prices;
 use super::{
     AuthConfig, Config, CredentialConfig, Date, DrainConfig, PriceConfig, Problem, ProviderConfig,
     Scheme,
 };
+use crate::prices::diff::in_words;
 
 /// SHA-256 of `ark-demo`, the key of the local demo, which everybody knows.
 const DEMO_DIGEST: &str = "26e9446d67a12a8fe707951cf97f3eec88b116e19dafd9fdfc24bbe4e8d45e17";
@@ -28,6 +31,9 @@ pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
             }
         }
     }
+    let unknown = unknown_prices(config, today).into_iter();
+    let told: Vec<String> = warnings.iter().map(|w| w.path.clone()).collect();
+    warnings.extend(unknown.filter(|w| !told.contains(&format!("{}.price", w.path))));
     warn_of_keys(config, &mut warnings);
     warnings
 }
@@ -56,6 +62,41 @@ pub fn warnings_without_sidecar(config: &Config) -> Vec<Problem> {
         hint: Some("a share without promote needs none".to_owned()),
     });
     times.chain(moving).collect()
+}
+
+/// Targets whose price on `today` is not known, and what that comes to. Those whose price is out of date
+/// are among [`warnings`] for that already, and are here too.
+#[must_use]
+pub fn unknown_prices(config: &Config, today: Date) -> Vec<Problem> {
+    let prices = Prices::of(config, today);
+    let mut unknown = Vec::new();
+    for (m, model) in config.models.iter().enumerate() {
+        for (t, target) in model.targets.iter().enumerate() {
+            let mut providers = config.providers.iter();
+            let Some(provider) = providers.find(|p| p.name == target.provider) else {
+                continue;
+            };
+            let priced = prices.of_target(model, target, provider);
+            let what = match (priced.basis, priced.price) {
+                (PriceBasis::Listed, Some(_)) => continue,
+                (PriceBasis::Listed, None) => "its cost stays unknown".to_owned(),
+                (PriceBasis::Denied, _) => "it is not used".to_owned(),
+                (PriceBasis::Ceiling, None) => "nothing is charged".to_owned(),
+                (PriceBasis::Ceiling, Some(price)) => {
+                    format!("it is charged at a ceiling: {}", in_words(&price))
+                }
+            };
+            unknown.push(Problem {
+                path: format!("models[{m}].targets[{t}]"),
+                message: format!(
+                    "{} at {} has no known price: {what}",
+                    target.model, provider.name
+                ),
+                hint: Some("write price, or import a catalogue: `ark prices import`".to_owned()),
+            });
+        }
+    }
+    unknown
 }
 
 fn out_of_date(price: PriceConfig, today: Date) -> Option<String> {

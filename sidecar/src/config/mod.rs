@@ -1,6 +1,7 @@
 //! `ark.yaml`: read strictly, reported completely, compiled once into a snapshot.
 
 mod capable;
+mod catalogue;
 mod compile;
 mod date;
 mod doubts;
@@ -22,17 +23,20 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub(crate) use catalogue::file_of;
+pub use catalogue::parse_at;
 pub use compile::compile;
 pub use date::Date;
-pub use doubts::{warnings, warnings_without_sidecar};
+pub use doubts::{unknown_prices, warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};
 pub use problem::{Problem, Problems};
 pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};
 pub use shape::{
-    AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CommandConfig,
-    Config, CredentialConfig, GatewayConfig, KeyConfig, KeyModelsConfig, ModelConfig,
-    ModelTimeoutsConfig, PriceConfig, ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig,
-    Role, TargetConfig, TenantConfig, TlsConfig, TlsVersion,
+    AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CeilingConfig,
+    CommandConfig, Config, CredentialConfig, Currency, GatewayConfig, KeyConfig, KeyModelsConfig,
+    ModelConfig, ModelTimeoutsConfig, PriceConfig, PricesConfig, ProviderConfig,
+    ProviderLimitsConfig, ProviderTimeoutsConfig, RequiresConfig, Role, TargetConfig, TenantConfig,
+    TlsConfig, TlsVersion, UnknownPriceConfig,
 };
 
 /// Why a file gave no [`Config`].
@@ -60,7 +64,7 @@ impl std::error::Error for LoadError {}
 /// Largest file that is read; the largest real ones are a hundredth of it.
 const FILE_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Reads a configuration from its YAML text.
+/// Reads a configuration from its YAML text, without its price catalogue: see [`parse_at`].
 ///
 /// # Errors
 /// Everything that is wrong with it, at once; for text that is not YAML only the first error.
@@ -130,5 +134,5 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
         let message = format!("larger than {FILE_LIMIT_BYTES} bytes");
         return Err(unreadable(std::io::Error::other(message)));
     }
-    parse(&text).map_err(|problems| LoadError::Invalid(path.to_owned(), problems))
+    parse_at(&text, path).map_err(|problems| LoadError::Invalid(path.to_owned(), problems))
 }

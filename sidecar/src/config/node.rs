@@ -141,6 +141,25 @@ impl<'a> Node<'a> {
         read.into_iter().collect()
     }
 
+    /// The entries of a mapping whose names are the operator's own, at most `most`.
+    pub(super) fn entries(&self, most: usize) -> Option<Vec<(&'a str, Node<'a>)>> {
+        let Value::Object(map) = self.value else {
+            return self.wrong_type("a mapping");
+        };
+        if map.len() > most {
+            return self.problem(format!("has {} entries, at most {most} work", map.len()));
+        }
+        let is_bad = |name: &&String| !is_shown(name);
+        if map.keys().any(|name| is_bad(&name)) {
+            return self.problem("has a field of a name that is no name");
+        }
+        Some(
+            map.iter()
+                .map(|(name, value)| (name.as_str(), self.child(value, name)))
+                .collect(),
+        )
+    }
+
     /// Text.
     pub(super) fn text(&self) -> Option<&'a str> {
         self.value.as_str().or_else(|| self.wrong_type("text"))

@@ -2,7 +2,9 @@
 
 mod admin;
 mod capability;
+mod compliance;
 mod model;
+mod price;
 mod priority;
 mod provider;
 mod rules;
@@ -16,7 +18,7 @@ use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::Value;
 
 use super::node::{Node, Sink};
-use super::shape::{AdminConfig, Config, GatewayConfig, KeyConfig};
+use super::shape::{AdminConfig, Config, Currency, GatewayConfig, KeyConfig, PricesConfig};
 use super::words::{is_model_name, is_name, is_pasted_key, nearest, quoted};
 
 /// Most of anything that a file lists; a snapshot's ids are 16 bits wide.
@@ -53,6 +55,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         admin::read(node, &names)
     });
     let providers = fields.must("providers", |node| {
+        compliance::check_counts(node, &names)?;
         node.each(MOST_PROVIDERS, |item| provider::read(item, &names))
     });
     let models = fields.must("models", |node| {
@@ -65,6 +68,12 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         Some(node) => priority::read(&node),
         None => Some(priority::defaults()),
     };
+    let prices = fields.or("prices", PricesConfig::default(), |node| {
+        price::read_prices(node, &names)
+    });
+    let region_groups = fields.or("region_groups", BTreeMap::new(), |node| {
+        compliance::read_groups(node, &names)
+    });
     fields.finish("")?;
     version?;
     Some(Config {
@@ -74,6 +83,8 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         models: models?,
         tenants: tenants?,
         priorities: priorities?,
+        prices: prices?,
+        region_groups: region_groups?,
     })
 }
 
@@ -138,6 +149,13 @@ struct Names {
     providers: Vec<String>,
     kinds: BTreeMap<String, Made>,
     models: Vec<String>,
+    /// Regions of providers.
+    regions: Vec<String>,
+    /// Groups of them.
+    groups: Vec<String>,
+    certifications: Vec<String>,
+    /// Currencies that have a rate.
+    currencies: Vec<Currency>,
     claimed: RefCell<BTreeMap<(&'static str, String), String>>,
 }
 
@@ -162,6 +180,10 @@ impl Names {
             providers: names("providers"),
             kinds: kinds_of(document),
             models: names("models"),
+            regions: compliance::regions_of(document),
+            groups: compliance::groups_of(document),
+            certifications: compliance::certifications_of(document),
+            currencies: price::currencies_of(document),
             claimed: RefCell::default(),
         }
     }

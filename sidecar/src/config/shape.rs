@@ -1,16 +1,21 @@
 //! What the operator wrote, typed: one struct per block of `ark.yaml`, defaults filled in.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ark_gateway_core::capability::Capabilities;
-use ark_gateway_core::money::Price;
+use ark_gateway_core::compliance::Retention;
+use ark_gateway_core::money::{MicroUsdPerMillion, Price};
 use ark_gateway_core::priority::{Priority, PrioritySpec};
 use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, Tier};
 
 use super::date::Date;
 use super::endpoint::Endpoint;
 use super::rules::{DrainConfig, RulesConfig};
+use crate::prices::Catalogue;
 
 /// A valid `ark.yaml`: every reference resolves and every value is within its range.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,86 @@ pub struct Config {
     pub tenants: Vec<TenantConfig>,
     /// The priorities, in the order of [`Priority::ALL`], defaults filled in.
     pub priorities: [PrioritySpec; 3],
+    /// Where prices come from.
+    pub prices: PricesConfig,
+    /// Groups of regions by name; no name is also a region's.
+    pub region_groups: BTreeMap<String, Vec<String>>,
+}
+
+/// `prices`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PricesConfig {
+    /// The catalogue's file, as the operator wrote it.
+    pub file: Option<PathBuf>,
+    /// The catalogue that was read from there.
+    pub catalogue: Option<Arc<Catalogue>>,
+    /// How much of a currency a US dollar buys, in millionths.
+    pub per_usd: BTreeMap<Currency, u64>,
+    /// What happens without a price, where a model does not say.
+    pub unknown_price: UnknownPriceConfig,
+}
+
+/// `unknown_price`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownPriceConfig {
+    /// The target is not used.
+    Deny,
+    /// It is used, and its cost stays unknown.
+    Allow,
+    /// It is used, and charged like the dearest known price of its model, or else of all models; without
+    /// any, its cost stays unknown.
+    #[default]
+    Dearest,
+    /// It is used, and charged this.
+    Ceiling(CeilingConfig),
+}
+
+/// A stated `ceiling`, in millionths of its currency per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CeilingConfig {
+    /// Its currency.
+    pub currency: Currency,
+    /// For prompt tokens.
+    pub input: MicroUsdPerMillion,
+    /// For completion tokens.
+    pub output: MicroUsdPerMillion,
+}
+
+/// A currency, ISO 4217.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The one that costs are counted in.
+    pub const USD: Self = Self(*b"USD");
+
+    /// Three capital letters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let letters: [u8; 3] = text.as_bytes().try_into().ok()?;
+        let is_code = letters.iter().all(u8::is_ascii_uppercase);
+        is_code.then_some(Self(letters))
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+    }
+}
+
+/// `requires`: what is required of a provider. Its names are those of regions, groups and certifications
+/// that the file defines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequiresConfig {
+    /// Regions or groups, of which one must be the provider's; `None`: anywhere.
+    pub regions: Option<Vec<String>>,
+    /// Certifications that it must hold.
+    pub certifications: Vec<String>,
+    /// The most that it may keep.
+    pub retention: Retention,
 }
 
 /// `gateway`.
@@ -64,6 +149,8 @@ pub struct ProviderConfig {
     pub region: Option<String>,
     /// What it is certified for, lower case, unique.
     pub certifications: Vec<String>,
+    /// What it keeps of prompts and answers.
+    pub retention: Retention,
     /// What list prices are multiplied by, in millionths.
     pub price_multiplier_millionths: u64,
     /// Where its credential is kept; `None` for a server that wants none, and for a Bedrock whose
@@ -188,6 +275,10 @@ pub struct ModelConfig {
     pub on_loss: OnLoss,
     /// Which refusals by one target are tried at the next.
     pub fail_over_on: FailOverOn,
+    /// What it requires of a provider.
+    pub requires: RequiresConfig,
+    /// What happens to a target without a price; `None`: as [`PricesConfig::unknown_price`] says.
+    pub unknown_price: Option<UnknownPriceConfig>,
     /// Its targets in the operator's order; at least one.
     pub targets: Vec<TargetConfig>,
     /// What is to happen beyond the score.
@@ -212,6 +303,8 @@ pub struct TargetConfig {
     pub model: String,
     /// The list price; `None` when the operator has not said.
     pub price: Option<PriceConfig>,
+    /// The entry of the catalogue that is its price; `None`: look it up by provider and model.
+    pub price_entry: Option<String>,
     /// What it can do: what the operator said, on top of what its provider's kind can.
     pub capabilities: Capabilities,
     /// Output tokens to allow when the client set no bound and the provider demands one.
@@ -220,11 +313,13 @@ pub struct TargetConfig {
     pub weight: Option<u32>,
 }
 
-/// A target's `price`: a list price in US dollars, not yet multiplied.
+/// A target's `price`: a list price in a currency, neither converted nor multiplied yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PriceConfig {
-    /// The list price.
+    /// The list price, in millionths of `currency` per million tokens.
     pub list: Price,
+    /// Its currency.
+    pub currency: Currency,
     /// First day on which it is valid; `None` for always.
     pub valid_from: Option<Date>,
     /// Last day on which it is valid; `None` for until further notice.
@@ -245,6 +340,8 @@ impl PriceConfig {
 pub struct TenantConfig {
     /// Its name.
     pub name: String,
+    /// What it requires of a provider, for all its keys.
+    pub requires: RequiresConfig,
     /// Its keys.
     pub keys: Vec<KeyConfig>,
 }
@@ -269,6 +366,8 @@ pub struct KeyConfig {
     /// From when on it is refused: after its last day `valid_until`, or as the admin API was told;
     /// seconds since the Unix epoch.
     pub expires_at_s: Option<u64>,
+    /// What it requires of a provider, on top of what its tenant does.
+    pub requires: RequiresConfig,
 }
 
 /// `admin`: who may use the admin API.

@@ -1,6 +1,8 @@
 //! The file's strictness as a table: what is written, and every line that the operator reads.
 
+mod compliance;
 mod kinds;
+mod prices;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -222,7 +224,7 @@ fn models() {
         "currency: USD",
         "currency: EUR, valid_from: 2025-02-01, valid_until: 2025-01-01",
         &[
-            "models[0].targets[0].price.currency: \"EUR\" is not supported; convert the price to USD",
+            "models[0].targets[0].price.currency: EUR has no rate; say how much of it a US dollar buys: prices: {per_usd: {EUR: …}}",
         ],
     );
     check(
@@ -518,10 +520,7 @@ fn a_snapshot_holds_what_is_usable_and_what_it_costs() {
         .map(|id| snapshot.targets[usize::from(id.0)].price.unwrap().input.0)
         .collect();
     assert_eq!(inputs, [150_000, 120_000, 60_000, 45_000]);
-    let dearest = Price {
-        input: MicroUsdPerMillion(150_000),
-        output: MicroUsdPerMillion(600_000),
-    };
+    let dearest = Price::flat(MicroUsdPerMillion(150_000), MicroUsdPerMillion(600_000));
     assert_eq!(mini.reference_price, Some(dearest));
     assert_eq!(snapshot.keys[0].models, ModelGrant::All);
     assert_eq!(snapshot.keys[1].models, ModelGrant::Only(vec![ModelId(2)]));

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use ark_gateway_core::capability::Needs;
+use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::decide::{Caller, Facts, Part, decide};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Verdict;
@@ -142,6 +143,8 @@ impl Chooser for Ark {
             // Traces name no keys: a canary is drawn for each request.
             caller: Caller::default(),
             part: Part::All,
+            // A trace does not say whose requests they were; what models require counts all the same.
+            requires: Requirement::default(),
         };
         let max_age_us = self.max_age_us;
         let is_fresh = worker

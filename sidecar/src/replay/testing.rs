@@ -28,10 +28,10 @@ pub(crate) fn snapshot(providers: &[&str]) -> Snapshot {
 }
 
 pub(crate) fn price(percent: u64) -> Price {
-    Price {
-        input: MicroUsdPerMillion(25_000 * percent),
-        output: MicroUsdPerMillion(100_000 * percent),
-    }
+    Price::flat(
+        MicroUsdPerMillion(25_000 * percent),
+        MicroUsdPerMillion(100_000 * percent),
+    )
 }
 
 /// So many requests per second for so many seconds, evenly.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::shared::{Shared, unix_ms};
+use super::shared::{Shared, today, unix_ms};
 use crate::config::{self, Config, CredentialConfig};
 use crate::control::{BadEdit, Loaded};
 use crate::digest;
@@ -33,6 +33,7 @@ fn look_at(path: &Path) -> Look {
 /// Follows the file for the life of the process.
 pub(super) struct Watch {
     path: PathBuf,
+    /// Of credentials, and the price catalogue.
     credential_files: Vec<PathBuf>,
     seen: Vec<Look>,
     /// What was read last, good or bad.
@@ -64,7 +65,21 @@ pub(super) fn load(path: &Path) -> Result<(Loaded, Watch), String> {
     }
 }
 
-fn files_of(config: &Config) -> Vec<PathBuf> {
+/// Says what is not known of prices: targets of which nobody can say what they cost.
+pub(super) fn tell_of_prices(config: &Config) {
+    let unknown = config::unknown_prices(config, today());
+    if let Some(first) = unknown.first() {
+        let (count, what) = (unknown.len(), &first.message);
+        tracing::warn!(
+            count,
+            first = first.path,
+            what,
+            "targets without a known price"
+        );
+    }
+}
+
+fn files_of(config: &Config, path: &Path) -> Vec<PathBuf> {
     let credentials = config
         .providers
         .iter()
@@ -75,6 +90,7 @@ fn files_of(config: &Config) -> Vec<PathBuf> {
             CredentialConfig::Env(_) | CredentialConfig::Command(_) => None,
         })
         .collect();
+    files.extend(config::file_of(config, path));
     files.sort();
     files.dedup();
     files
@@ -137,10 +153,10 @@ impl Watch {
             return News::None;
         }
         self.content = content;
-        match config::parse(&text) {
+        match config::parse_at(&text, &self.path) {
             Ok(config) => {
                 let first = self.seen.first().copied().flatten();
-                self.credential_files = files_of(&config);
+                self.credential_files = files_of(&config, &self.path);
                 self.content = self.digest(&text);
                 self.seen = self.look();
                 if let Some(seen) = self.seen.first_mut() {
@@ -169,6 +185,7 @@ impl Watch {
             News::None => {}
             News::Good(loaded) => {
                 tracing::info!(file = %self.path.display(), "configuration taken");
+                tell_of_prices(&loaded.config);
                 shared.metrics().reloaded("applied");
                 shared.control().replace_config(*loaded, shared.now());
             }

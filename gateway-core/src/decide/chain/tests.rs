@@ -24,6 +24,7 @@ fn facts(key: Option<u16>) -> Facts<'static> {
         refused: &[],
         caller: Caller { key, unit: None },
         part: Part::All,
+        requires: crate::compliance::Requirement::default(),
     }
 }
 

@@ -1,18 +1,15 @@
 //! `models`, their targets and prices.
 
-use ark_gateway_core::money::{MicroUsdPerMillion, Price};
 use ark_gateway_core::snapshot::{
     FailOverOn, OnLoss, Order, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS,
 };
 
-use super::super::date::Date;
 use super::super::node::Node;
-use super::super::shape::{ModelConfig, ModelTimeoutsConfig, PriceConfig, TargetConfig};
-use super::super::words::quoted;
-use super::{MOST_TARGETS, Names, capability, read_model_name, read_reference, rules};
-
-/// Largest list price, US dollars per million tokens; one above it is a typing error.
-const MOST_USD_PER_MILLION: u64 = 1_000_000;
+use super::super::shape::{ModelConfig, ModelTimeoutsConfig, RequiresConfig, TargetConfig};
+use super::price::Written;
+use super::{
+    MOST_TARGETS, Names, capability, compliance, price, read_model_name, read_reference, rules,
+};
 
 /// Largest weight of a target.
 const MOST_WEIGHT: u64 = 1_000_000;
@@ -48,6 +45,10 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
     let order = fields.or("order", Order::default(), |node| node.one_of(&ORDER));
     let on_loss = fields.or("on_loss", OnLoss::default(), |node| node.one_of(&ON_LOSS));
     let fail_over_on = fields.or("fail_over_on", FailOverOn::default(), read_fail_over_on);
+    let requires = fields.or("requires", RequiresConfig::default(), |node| {
+        compliance::read(node, names)
+    });
+    let unknown_price = fields.maybe("unknown_price", |node| price::read_unknown(node, names));
     let targets = fields.must("targets", |node| {
         let targets = node.each(MOST_TARGETS, |item| {
             read_target(item, names, name.as_deref())
@@ -63,6 +64,8 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
         order: order?,
         on_loss: on_loss?,
         fail_over_on: fail_over_on?,
+        requires: requires?,
+        unknown_price: unknown_price?,
         targets: targets?,
         rules: rules?,
     })
@@ -139,7 +142,7 @@ fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<Tar
         Some(node) => read_model_name(&node),
         None => name.map(str::to_owned),
     };
-    let price = fields.maybe("price", read_price);
+    let price = fields.or("price", Written::Nothing, |node| price::read(node, names));
     let made = provider.as_ref().and_then(|name| names.kinds.get(name));
     let capabilities = capability::read(&mut fields, made);
     let default_max_tokens = capability::read_default_max_tokens(&mut fields, capabilities);
@@ -148,60 +151,16 @@ fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<Tar
     Some(TargetConfig {
         provider: provider?,
         model: model?,
-        price: price?,
+        price: match price.as_ref()? {
+            Written::Price(price) => Some(**price),
+            Written::Nothing | Written::Entry(_) => None,
+        },
+        price_entry: match price? {
+            Written::Entry(entry) => Some(entry),
+            Written::Nothing | Written::Price(_) => None,
+        },
         capabilities: capabilities?,
         default_max_tokens: default_max_tokens?,
         weight: weight?,
     })
-}
-
-fn read_price(node: &Node<'_>) -> Option<PriceConfig> {
-    let mut fields = node.fields()?;
-    let currency = fields.must("currency", read_currency);
-    let input = fields.must("input_per_million", read_amount);
-    let output = fields.must("output_per_million", read_amount);
-    let valid_from = fields.maybe("valid_from", read_date);
-    let valid_until = fields.maybe("valid_until", read_date);
-    fields.finish("")?;
-    currency?;
-    let price = PriceConfig {
-        list: Price {
-            input: input?,
-            output: output?,
-        },
-        valid_from: valid_from?,
-        valid_until: valid_until?,
-    };
-    match (price.valid_from, price.valid_until) {
-        (Some(from), Some(until)) if until < from => {
-            node.problem(format!("ends ({until}) before it begins ({from})"))
-        }
-        _ => Some(price),
-    }
-}
-
-fn read_currency(node: &Node<'_>) -> Option<()> {
-    match node.text()? {
-        "USD" => Some(()),
-        other => node.problem_with_hint(
-            format!("{} is not supported", quoted(other)),
-            "convert the price to USD",
-        ),
-    }
-}
-
-fn read_amount(node: &Node<'_>) -> Option<MicroUsdPerMillion> {
-    node.millionths(MOST_USD_PER_MILLION)
-        .map(MicroUsdPerMillion)
-}
-
-pub(super) fn read_date(node: &Node<'_>) -> Option<Date> {
-    let text = node.text()?;
-    match Date::parse(text) {
-        Some(date) => Some(date),
-        None => node.problem_with_hint(
-            format!("{} is not a day", quoted(text)),
-            "write it as 2025-12-31",
-        ),
-    }
 }

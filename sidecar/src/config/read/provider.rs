@@ -6,6 +6,7 @@ mod place;
 
 use std::path::PathBuf;
 
+use ark_gateway_core::compliance::Retention;
 use ark_gateway_core::snapshot::Tier;
 
 use super::super::endpoint::{Endpoint, Host, Scheme};
@@ -14,6 +15,7 @@ use super::super::rules::DrainConfig;
 use super::super::shape::{
     ProviderConfig, ProviderLimitsConfig, ProviderTimeoutsConfig, TlsConfig, TlsVersion,
 };
+use super::compliance::read_retention;
 use super::{Names, read_name, rules};
 
 const TIERS: [(&str, Tier); 5] = [
@@ -51,6 +53,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
     let tier = fields.must("tier", |node| node.one_of(&TIERS));
     let region = fields.maybe("region", read_name);
     let certifications = fields.or("certifications", Vec::new(), read_certifications);
+    let retention = fields.or("retention", Retention::default(), read_retention);
     let multiplier = fields.or("price_multiplier", 1_000_000, read_multiplier);
     let signed = kind::is_signed_by_file(aws.as_ref().and_then(Option::as_ref));
     let credential = credential::read(&mut fields, signed);
@@ -72,6 +75,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
         tier: tier?,
         region: region?,
         certifications: certifications?,
+        retention: retention?,
         price_multiplier_millionths: multiplier?,
         credential: credential?,
         auth: auth?,

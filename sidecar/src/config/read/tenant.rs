@@ -5,8 +5,9 @@ use ark_gateway_core::snapshot::RequestLimit;
 
 use super::super::date::Date;
 use super::super::node::Node;
-use super::super::shape::{KeyConfig, KeyModelsConfig, TenantConfig};
-use super::model::read_date;
+use super::super::shape::{KeyConfig, KeyModelsConfig, RequiresConfig, TenantConfig};
+use super::compliance;
+use super::price::read_date;
 use super::{MOST_KEYS, MOST_MODELS, Names, read_name, read_reference};
 
 const PRIORITIES: [(&str, Priority); 3] = [
@@ -31,12 +32,16 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
         names.claim("tenant name", &name, node)?;
         Some(name)
     });
+    let requires = fields.or("requires", RequiresConfig::default(), |node| {
+        compliance::read(node, names)
+    });
     let keys = fields.must("keys", |node| {
         node.each(MOST_KEYS, |item| read_key(item, names))
     });
     fields.finish(SECRET_HINT)?;
     Some(TenantConfig {
         name: name?,
+        requires: requires?,
         keys: keys?,
     })
 }
@@ -67,6 +72,9 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
     let may_pin = fields.or("may_pin", false, Node::boolean);
     let limit = fields.maybe("limits", read_limit);
     let valid_until = fields.maybe("valid_until", read_date);
+    let requires = fields.or("requires", RequiresConfig::default(), |node| {
+        compliance::read(node, names)
+    });
     fields.finish(SECRET_HINT)?;
     Some(KeyConfig {
         id: id?,
@@ -77,6 +85,7 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
         may_pin: may_pin?,
         limit: limit?,
         expires_at_s: valid_until?.map(Date::end_s),
+        requires: requires?,
     })
 }
 

@@ -278,11 +278,15 @@ fn credentials_that_a_program_prints() {
 #[test]
 fn a_token_that_nothing_refreshes_is_doubtful() {
     let at = "endpoint: https://v.example/v1/projects/p/locations/l/publishers/google";
+    // Nothing that this test is about costs anything that is known.
+    let is_of_price = |line: &String| line.contains("has no known price");
     let doubts = |credential: &str| {
         let block = format!("kind: vertex\n{at}\ncredential: {credential}");
         let config = parse(&file(&block, "")).unwrap();
         let warnings = warnings(&config, day("2026-01-01"));
-        warnings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let mut lines: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+        lines.retain(|line| !is_of_price(line));
+        lines
     };
     assert_eq!(
         doubts("{env: TOKEN}"),

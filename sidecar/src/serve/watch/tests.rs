@@ -81,3 +81,36 @@ fn a_credential_file_is_followed_through_symbolic_links() {
         .unwrap();
     assert!(secret.expose() == "second-key");
 }
+
+#[test]
+fn a_new_price_catalogue_is_news_and_a_bad_one_is_refused() {
+    let dir = TempDir::new();
+    let catalogue = |micros: u64| {
+        let amount = ark_gateway_core::money::MicroUsdPerMillion(micros);
+        let price = ark_gateway_core::money::Price::flat(amount, amount);
+        let prices = [("openai/m".to_owned(), price)].into();
+        let catalogue = crate::prices::Catalogue::of("a test".into(), prices);
+        fs::write(dir.path().join("prices.json"), catalogue.render().unwrap()).unwrap();
+        catalogue.version
+    };
+    let first = catalogue(1);
+    let path = write(
+        &dir,
+        &(config_yaml(&["a"]) + "prices: {file: prices.json}\n"),
+    );
+    let (loaded, mut watch) = load(&path).ok().unwrap();
+    let version = |config: &Config| config.prices.catalogue.as_ref().unwrap().version.clone();
+    assert_eq!(version(&loaded.config), first);
+    assert!(matches!(watch.read(false), News::None));
+    let second = catalogue(2);
+    assert_ne!(watch.look(), watch.seen);
+    let News::Good(loaded) = watch.read(false) else {
+        panic!("a catalogue is a part of the configuration");
+    };
+    assert_eq!(version(&loaded.config), second);
+    fs::write(dir.path().join("prices.json"), "{}").unwrap();
+    let News::Bad(problems) = watch.read(false) else {
+        panic!("a bad catalogue changes nothing");
+    };
+    assert!(problems[0].starts_with("prices.file: "), "{problems:?}");
+}
