@@ -2,6 +2,7 @@
 
 mod ask;
 mod choose;
+mod extra;
 mod inspect;
 mod respond;
 
@@ -103,6 +104,10 @@ impl HttpContext for GatewayFilter {
             return Action::Continue;
         };
         let mut live = shared.borrow_mut();
+        if live.exchange.is_hedged() {
+            let place = extra::answered_by();
+            live.exchange.answered_by(place, host::now());
+        }
         if live.exchange.is_refused() {
             // By the provider role, in the client's dialect.
             self.answering = Answering::Relay;

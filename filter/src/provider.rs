@@ -19,10 +19,17 @@ use answer::Reading;
 use request::Rewrite;
 pub(crate) use wire::wire_of;
 
+/// By this header the gateway role knows which attempt of several the router has chosen.
+pub(crate) const ANSWERED_BY: &str = "x-ark-hedge-attempt";
+
 /// One attempt.
 pub(crate) struct ProviderFilter {
     provider: Rc<str>,
     live: Option<Shared>,
+    /// Which of the exchange's attempts this is.
+    place: usize,
+    /// It is translated though its provider speaks the client's dialect.
+    translated_anyway: bool,
     rewrite: Rewrite,
     reading: Reading,
     /// Bytes of the answer that were read while it was held.
@@ -34,20 +41,51 @@ impl ProviderFilter {
         Self {
             provider,
             live: None,
+            place: 0,
+            translated_anyway: false,
             rewrite: Rewrite::None,
             reading: Reading::Pass,
             read: 0,
         }
     }
 
+    /// Tells the exchange something of this attempt.
     fn with_exchange<R>(&self, f: impl FnOnce(&mut Exchange) -> R) -> Option<R> {
-        self.live
-            .as_ref()
-            .map(|live| f(&mut live.borrow_mut().exchange))
+        self.live.as_ref().map(|live| {
+            let exchange = &mut live.borrow_mut().exchange;
+            exchange.speak_of(self.place);
+            f(exchange)
+        })
+    }
+
+    /// Envoy has ended this attempt. Nobody else notices the end of a shadow copy, or of one of several
+    /// attempts at once.
+    fn ended(&self) {
+        let Some(shared) = &self.live else {
+            return;
+        };
+        let is_copy = {
+            let Ok(mut live) = shared.try_borrow_mut() else {
+                return;
+            };
+            if live.exchange.is_hedged() {
+                live.exchange.speak_of(self.place);
+                live.exchange.attempt_gone(host::now());
+            }
+            live.exchange.is_copy()
+        };
+        if is_copy {
+            vm::with(|vm| vm.settle_copy(shared, host::now()));
+        }
     }
 }
 
-impl Context for ProviderFilter {}
+impl Context for ProviderFilter {
+    fn on_done(&mut self) -> bool {
+        self.ended();
+        true
+    }
+}
 
 impl HttpContext for ProviderFilter {
     fn on_http_request_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
@@ -84,6 +122,9 @@ impl HttpContext for ProviderFilter {
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         self.on_head(host::response_status());
+        if self.with_exchange(|e| e.is_hedged()) == Some(true) {
+            host::set_response_header(ANSWERED_BY, &self.place.to_string());
+        }
         if matches!(self.reading, Reading::Pass) {
             return Action::Continue;
         }

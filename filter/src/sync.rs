@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use ark_gateway_core::limit::Nanos;
+use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Record;
-use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::snapshot::{Snapshot, TargetId};
 use ark_gateway_core::sync::{SyncRequest, SyncResponse, Waiting};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::BufferType;
@@ -197,29 +198,31 @@ fn waiting(vm: &Vm, now: Nanos) -> Vec<Waiting> {
         let Ok(live) = live.try_borrow() else {
             continue;
         };
-        let Some((target, age)) = live.exchange.waiting(now) else {
-            continue;
-        };
-        let policy = live.exchange.policy();
-        let Some(spec) = policy.target(target) else {
-            continue;
-        };
-        let Some(provider) = policy.provider(spec.provider) else {
-            continue;
-        };
-        let age_ms = u32::try_from(age / 1_000_000).unwrap_or(u32::MAX);
-        let known = all
-            .iter_mut()
-            .find(|w| w.provider == provider.name && w.model == spec.model);
-        match known {
-            Some(known) if known.ages_ms.len() < WAITING_LIMIT => known.ages_ms.push(age_ms),
-            Some(_) => {}
-            None => all.push(Waiting {
-                provider: provider.name.clone(),
-                model: spec.model.clone(),
-                ages_ms: vec![age_ms],
-            }),
+        for (target, age) in live.exchange.waiting(now) {
+            note_waiting(&mut all, live.exchange.policy(), (target, age));
         }
     }
     all
+}
+
+fn note_waiting(all: &mut Vec<Waiting>, policy: &Policy, (target, age): (TargetId, Nanos)) {
+    let Some(spec) = policy.target(target) else {
+        return;
+    };
+    let Some(provider) = policy.provider(spec.provider) else {
+        return;
+    };
+    let age_ms = u32::try_from(age / 1_000_000).unwrap_or(u32::MAX);
+    let known = all
+        .iter_mut()
+        .find(|w| w.provider == provider.name && w.model == spec.model);
+    match known {
+        Some(known) if known.ages_ms.len() < WAITING_LIMIT => known.ages_ms.push(age_ms),
+        Some(_) => {}
+        None => all.push(Waiting {
+            provider: provider.name.clone(),
+            model: spec.model.clone(),
+            ages_ms: vec![age_ms],
+        }),
+    }
 }

@@ -12,7 +12,8 @@ use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Record;
 use ark_gateway_core::score::Scores;
-use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::shadow::Skip;
+use ark_gateway_core::snapshot::{Snapshot, TargetId};
 use ark_gateway_core::sync::Faults;
 use ark_wire::request::RequestFacts;
 
@@ -36,10 +37,8 @@ pub(crate) struct Live {
     /// The conversation may hold what Ark put there when another maker's model answered: OpenAI itself
     /// refuses it.
     pub(crate) foreign_history: bool,
-    /// This attempt is translated though its provider speaks the client's dialect.
-    pub(crate) translated_anyway: bool,
-    /// What `x-ark-translation` says of the current attempt.
-    pub(crate) lossy: Option<String>,
+    /// What `x-ark-translation` says, for the attempts whose translation lost something.
+    pub(crate) lossy: Vec<(usize, String)>,
     /// When its targets were put in order, which is when its first attempt begins.
     pub(crate) decided: Nanos,
     /// The client's path, query included.
@@ -58,6 +57,24 @@ impl Live {
     pub(crate) fn passes(&self, client: Client, wire: Wire) -> bool {
         client.is_native_to(wire) && !self.foreign_signature
     }
+
+    /// The same request once more, for a target whose answer nobody gets.
+    pub(crate) fn copy_to(&mut self, target: TargetId, now: Nanos) -> Self {
+        Self {
+            exchange: self.exchange.copy_to(target, now),
+            client: self.client,
+            facts: self.facts.clone(),
+            asked: self.asked.clone(),
+            foreign_signature: self.foreign_signature,
+            foreign_history: self.foreign_history,
+            lossy: Vec::new(),
+            decided: now,
+            path: self.path.clone(),
+            anthropic_version: self.anthropic_version.clone(),
+            anthropic_beta: self.anthropic_beta.clone(),
+            has_content_length: self.has_content_length,
+        }
+    }
 }
 
 /// A request in flight, shared by the contexts of its two roles.
@@ -73,8 +90,13 @@ pub(crate) struct Vm {
     pub(crate) records: VecDeque<Record>,
     pub(crate) faults: Faults,
     live: HashMap<String, Shared>,
+    /// Of those in flight, the shadow copies.
+    copies: usize,
     draw: u64,
 }
+
+/// How the mirrored request is told from its original: Envoy puts this before its `x-request-id`.
+const COPY: &str = "shadow:";
 
 thread_local! {
     static VM: RefCell<Vm> = RefCell::new(Vm::new());
@@ -97,6 +119,7 @@ impl Vm {
             records: VecDeque::new(),
             faults: Faults::default(),
             live: HashMap::new(),
+            copies: 0,
             draw: seed,
         }
     }
@@ -159,8 +182,55 @@ impl Vm {
             return;
         };
         self.live.remove(live.exchange.id());
+        if live.exchange.is_copied() && self.forget_unsent_copy(live.exchange.id()) {
+            live.exchange.was_not_copied();
+        }
         if let Some(record) = live.exchange.settle(end, now) {
             self.queue(record);
+        }
+    }
+
+    /// Shadow copies in flight.
+    pub(crate) fn copies(&self) -> usize {
+        self.copies
+    }
+
+    /// Registers a shadow copy of the request with this id. `false` when there is one.
+    pub(crate) fn register_copy(&mut self, id: &str, copy: Live) -> bool {
+        let is_new = self.register(&format!("{COPY}{id}"), &Rc::new(RefCell::new(copy)));
+        self.copies += usize::from(is_new);
+        is_new
+    }
+
+    /// Ends a shadow copy: its record is queued, once.
+    pub(crate) fn settle_copy(&mut self, copy: &Shared, now: Nanos) {
+        let Ok(mut copy) = copy.try_borrow_mut() else {
+            return;
+        };
+        if let Some(record) = copy.exchange.settle_copy(now) {
+            self.forget_copy(&format!("{COPY}{}", copy.exchange.id()));
+            self.queue(record);
+        }
+    }
+
+    /// Envoy mirrors a request when it sends it, so a copy that has not been seen by its end never
+    /// will be.
+    fn forget_unsent_copy(&mut self, id: &str) -> bool {
+        let key = format!("{COPY}{id}");
+        let is_unsent = self.live.get(&key).is_some_and(|copy| {
+            copy.try_borrow()
+                .is_ok_and(|copy| copy.exchange.is_untried())
+        });
+        if is_unsent {
+            self.forget_copy(&key);
+            self.faults.shadows.count(Skip::NotSent);
+        }
+        is_unsent
+    }
+
+    fn forget_copy(&mut self, key: &str) {
+        if self.live.remove(key).is_some() {
+            self.copies = self.copies.saturating_sub(1);
         }
     }
 

@@ -100,6 +100,17 @@ impl Decision {
         self.targets().count()
     }
 
+    /// Nothing but this target: for a request that no client waits for.
+    #[must_use]
+    pub(crate) fn only(target: TargetId) -> Self {
+        let mut targets = [None; MAX_ATTEMPTS];
+        targets[0] = Some(target);
+        Self {
+            targets,
+            rule: Rule::Only,
+        }
+    }
+
     /// Never true for a decision that [`decide`] returned.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -186,7 +197,7 @@ fn in_static_order(
 
 /// The targets that are left by the hard filters: the pin, what bars a target whatever is asked of it,
 /// capabilities, the dialect's own.
-fn usable<'a>(
+pub(crate) fn usable<'a>(
     policy: &'a Policy,
     model: &'a ModelSpec,
     facts: &'a Facts<'_>,

@@ -5,6 +5,8 @@
 
 mod account;
 mod attempt;
+mod copy;
+mod race;
 
 use std::rc::Rc;
 
@@ -12,11 +14,12 @@ use crate::admit::Admission;
 use crate::decide::Decision;
 use crate::limit::Nanos;
 use crate::policy::Policy;
-use crate::record::{Endpoint, Record, Usage, Verdict};
+use crate::record::{Endpoint, Record, Shadow, Usage, Verdict};
 use crate::reject::{Reject, RejectCode};
 use crate::snapshot::{ModelId, ModelSpec, TargetId};
 use attempt::Attempt;
 pub use attempt::failure_of;
+use race::Race;
 
 /// What the filter must do with the router's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +66,12 @@ pub struct Exchange {
     stream: bool,
     decision: Option<Decision>,
     attempts: Vec<Attempt>,
-    usage: Option<Usage>,
-    estimate: Usage,
+    /// The attempt that is spoken of: the last one, unless several run at once.
+    focus: usize,
+    race: Option<Race>,
+    shadow: Option<Shadow>,
+    /// Prompt tokens, estimated, for when no provider reports usage.
+    input_tokens: u64,
     reject: Option<RejectCode>,
     client_status: u16,
     settled: bool,
@@ -85,8 +92,10 @@ impl Exchange {
             stream: false,
             decision: None,
             attempts: Vec::new(),
-            usage: None,
-            estimate: Usage::default(),
+            focus: 0,
+            race: None,
+            shadow: None,
+            input_tokens: 0,
             reject: None,
             client_status: 0,
             settled: false,
@@ -156,7 +165,7 @@ impl Exchange {
         self.decision = Some(decision);
         self.policy.retry_budget().earn();
         self.knowledge = knowledge;
-        self.estimate.input_tokens = input_tokens;
+        self.input_tokens = input_tokens;
     }
 
     /// The router begins an attempt at `provider`; the one before it, if any, has failed.
@@ -166,7 +175,13 @@ impl Exchange {
     pub fn attempt_began(&mut self, provider: &str, now: Nanos) -> Option<(TargetId, bool)> {
         let policy = Rc::clone(&self.policy);
         let provider = policy.provider_named(provider)?;
-        self.end_attempt(now, None);
+        let hedge = match self.race {
+            Some(_) => self.is_running(),
+            None => false,
+        };
+        if !hedge {
+            self.end_attempt(now, None);
+        }
         let done = self.attempts.len();
         let of_provider = |t: &TargetId| {
             policy
@@ -189,15 +204,22 @@ impl Exchange {
             status: None,
             retry_after_ms: None,
             lost: Vec::new(),
+            usage: None,
+            output_tokens: 0,
+            hedge,
             complete: false,
             ended: None,
         });
+        self.focus = done;
+        if hedge && let Some(race) = &mut self.race {
+            race.spend();
+        }
         Some((target, done == 0))
     }
 
     /// The provider sent its status, and the router has it.
     pub fn attempt_answered(&mut self, status: u16, now: Nanos) {
-        if let Some(attempt) = self.attempts.last_mut() {
+        if let Some(attempt) = self.current_mut() {
             attempt.status = Some(status);
             attempt.first_byte.get_or_insert(now);
         }
@@ -208,7 +230,7 @@ impl Exchange {
 
     /// The provider announced a success, which is held until it has shown that it is one.
     pub fn attempt_held(&mut self, status: u16) {
-        if let Some(attempt) = self.attempts.last_mut() {
+        if let Some(attempt) = self.current_mut() {
             attempt.status = Some(status);
         }
     }
@@ -216,7 +238,7 @@ impl Exchange {
     /// What was held has been let go: the first real event of a stream came, or a JSON answer showed
     /// no error.
     pub fn attempt_released(&mut self, now: Nanos) {
-        if let Some(attempt) = self.attempts.last_mut() {
+        if let Some(attempt) = self.current_mut() {
             attempt.first_byte.get_or_insert(now);
         }
     }
@@ -228,14 +250,14 @@ impl Exchange {
 
     /// The provider said when to come back.
     pub fn come_back_after(&mut self, retry_after_ms: u64) {
-        if let Some(attempt) = self.attempts.last_mut() {
+        if let Some(attempt) = self.current_mut() {
             attempt.retry_after_ms = Some(retry_after_ms);
         }
     }
 
     /// The request's translation for this attempt's target left these fields out.
     pub fn attempt_lost(&mut self, fields: Vec<String>) {
-        if let Some(attempt) = self.attempts.last_mut() {
+        if let Some(attempt) = self.current_mut() {
             attempt.lost = fields;
         }
     }
@@ -243,7 +265,7 @@ impl Exchange {
     /// What the translation for the answering target left out.
     #[must_use]
     pub fn lost(&self) -> &[String] {
-        self.attempts.last().map_or(&[], |a| a.lost.as_slice())
+        self.current().map_or(&[], |a| a.lost.as_slice())
     }
 
     /// Whether the router has another target to try after the current one.
@@ -255,12 +277,16 @@ impl Exchange {
 
     /// The provider reported usage. The last report stands: reports are totals, never added.
     pub fn usage_reported(&mut self, usage: Usage) {
-        self.usage = Some(usage);
+        if let Some(attempt) = self.current_mut() {
+            attempt.usage = Some(usage);
+        }
     }
 
     /// What the output would come to if the provider never reports it.
     pub fn output_estimated(&mut self, tokens: u64) {
-        self.estimate.output_tokens = tokens;
+        if let Some(attempt) = self.current_mut() {
+            attempt.output_tokens = tokens;
+        }
     }
 
     /// The stream carried an error, or broke, after it had begun.
@@ -270,7 +296,7 @@ impl Exchange {
 
     /// The provider's answer ended as it should.
     pub fn attempt_complete(&mut self) {
-        if let Some(attempt) = self.attempts.last_mut() {
+        if let Some(attempt) = self.current_mut() {
             attempt.complete = true;
         }
     }
@@ -296,7 +322,7 @@ impl Exchange {
     /// The router has a success for the client that an attempt has announced and let go: relay it.
     /// `false` when there is none, and [`Exchange::answer`] must judge.
     pub fn relay(&mut self) -> bool {
-        let Some(attempt) = self.attempts.last() else {
+        let Some(attempt) = self.current() else {
             return false;
         };
         // What was cut after it had been let go is the client's to see, with its error.
@@ -316,7 +342,7 @@ impl Exchange {
 
     /// What to do with the answer that the router has for the client.
     pub fn answer(&mut self, router_status: u16, now: Nanos) -> Answer {
-        let relayed = self.attempts.last().and_then(|a| a.status);
+        let relayed = self.current().and_then(|a| a.status);
         let from_provider = relayed == Some(router_status);
         if from_provider && self.relay() {
             return Answer::Relay;
@@ -326,7 +352,7 @@ impl Exchange {
             self.client_status = router_status;
             return Answer::ClientError;
         }
-        let verdict = match self.attempts.last().and_then(|a| a.ended) {
+        let verdict = match self.current().and_then(|a| a.ended) {
             Some((_, verdict)) => verdict,
             None if router_status == 504 || router_status == 408 => Verdict::Timeout,
             None => Verdict::Unreachable,
@@ -343,10 +369,11 @@ impl Exchange {
             | Verdict::ServerError
             | Verdict::FirstEvent
             | Verdict::Cut
-            | Verdict::Abandoned => RejectCode::ProviderError,
+            | Verdict::Abandoned
+            | Verdict::Hedged => RejectCode::ProviderError,
         };
         self.reject(code);
-        let retry_after_ms = self.attempts.last().and_then(|a| a.retry_after_ms);
+        let retry_after_ms = self.current().and_then(|a| a.retry_after_ms);
         Answer::Fail(Reject::new(code).come_back_after(retry_after_ms))
     }
 
@@ -376,17 +403,23 @@ impl Exchange {
     /// The target that is answering, or last tried.
     #[must_use]
     pub fn current_target(&self) -> Option<TargetId> {
-        self.attempts.last().map(|a| a.target)
+        self.current().map(|a| a.target)
     }
 
-    /// The current attempt if it has not had its first byte: its target and how long it has waited.
-    #[must_use]
-    pub fn waiting(&self, now: Nanos) -> Option<(TargetId, Nanos)> {
-        let attempt = self.attempts.last()?;
-        if attempt.first_byte.is_some() || attempt.ended.is_some() {
-            return None;
-        }
-        Some((attempt.target, now.saturating_sub(attempt.started)))
+    /// The attempts that have not had their first byte: their targets and how long they have waited.
+    pub fn waiting(&self, now: Nanos) -> impl Iterator<Item = (TargetId, Nanos)> {
+        let waits = |a: &&Attempt| a.first_byte.is_none() && a.ended.is_none();
+        let age = move |a: &Attempt| (a.target, now.saturating_sub(a.started));
+        self.attempts.iter().filter(waits).map(age)
+    }
+
+    /// The attempt that is spoken of.
+    fn current(&self) -> Option<&Attempt> {
+        self.attempts.get(self.focus)
+    }
+
+    fn current_mut(&mut self) -> Option<&mut Attempt> {
+        self.attempts.get_mut(self.focus)
     }
 
     fn end_attempt(&mut self, now: Nanos, verdict: Option<Verdict>) {
@@ -394,8 +427,8 @@ impl Exchange {
             .model
             .and_then(|m| self.policy.model(m))
             .map_or(u64::MAX, |m| u64::from(m.first_byte_timeout_ms) * 1_000_000);
-        let is_retry = self.attempts.len() > 1;
-        let Some(attempt) = self.attempts.last_mut() else {
+        let is_retry = self.focus > 0;
+        let Some(attempt) = self.attempts.get_mut(self.focus) else {
             return;
         };
         if attempt.ended.is_some() {
@@ -421,7 +454,8 @@ impl Exchange {
             return None;
         }
         self.settled = true;
-        let complete = self.attempts.last().is_some_and(|a| a.complete);
+        self.finish_race(end, now);
+        let complete = self.current().is_some_and(|a| a.complete);
         let verdict = match end {
             _ if complete => Verdict::Ok,
             End::Complete => Verdict::Ok,

@@ -12,6 +12,7 @@ pub mod compliance;
 pub mod decide;
 pub mod exchange;
 pub mod explain;
+pub mod hedge;
 pub mod limit;
 pub mod money;
 pub mod policy;
@@ -21,7 +22,9 @@ pub mod reject;
 pub mod retry_budget;
 pub mod rules;
 pub mod score;
+pub mod shadow;
 pub mod snapshot;
+mod spare;
 pub mod sync;
 pub mod terms;
 

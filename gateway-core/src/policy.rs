@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::hedge::HedgeBudget;
 use crate::priority::{Priority, PrioritySpec};
 use crate::retry_budget::RetryBudget;
 use crate::snapshot::{
@@ -47,6 +48,7 @@ pub struct Policy {
     /// Per provider the index of the first one in its region, or its own where that is not known.
     regions: Vec<u16>,
     retry_budget: RetryBudget,
+    hedge_budget: HedgeBudget,
 }
 
 impl Policy {
@@ -77,6 +79,7 @@ impl Policy {
             only_openais_models,
             regions: regions(&snapshot.providers),
             retry_budget: RetryBudget::default(),
+            hedge_budget: HedgeBudget::default(),
             snapshot,
             keys,
             models,
@@ -184,6 +187,12 @@ impl Policy {
         &self.retry_budget
     }
 
+    /// What this worker may still spend on asking two targets at once.
+    #[must_use]
+    pub fn hedge_budget(&self) -> &HedgeBudget {
+        &self.hedge_budget
+    }
+
     /// Whether two providers are in one region, as far as is known.
     #[must_use]
     pub fn same_region(&self, a: ProviderId, b: ProviderId) -> bool {
@@ -239,7 +248,7 @@ fn check_references(snapshot: &Snapshot) -> Result<(), BadSnapshot> {
     let targets_ok = snapshot
         .models
         .iter()
-        .flat_map(|m| &m.targets)
+        .flat_map(|m| m.targets.iter().chain(m.shadow.iter().map(|s| &s.target)))
         .all(|t| usize::from(t.0) < snapshot.targets.len());
     if providers_ok && targets_ok && rules_are_sound(snapshot) {
         Ok(())

@@ -102,6 +102,8 @@ pub enum Verdict {
     Cut,
     /// The client went away while it ran; says nothing against the provider.
     Abandoned,
+    /// Another attempt of the same request was faster; says that it was slow, nothing worse.
+    Hedged,
 }
 
 impl Verdict {
@@ -109,7 +111,7 @@ impl Verdict {
     #[must_use]
     pub fn is_provider_fault(self) -> bool {
         match self {
-            Self::Ok | Self::ClientError | Self::Abandoned => false,
+            Self::Ok | Self::ClientError | Self::Abandoned | Self::Hedged => false,
             Self::Unreachable
             | Self::Timeout
             | Self::RateLimited
@@ -153,6 +155,22 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero_ms(ms: &u32) -> bool {
+    *ms == 0
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// Where the usage of a record comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -188,6 +206,33 @@ pub struct AttemptRecord {
     /// The provider's word when to come back, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// It began while another attempt of the request still waited for its first token.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hedge: bool,
+    /// What it is billed for though nobody got its answer; `None` for all but [`Verdict::Hedged`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wasted: Option<Wasted>,
+}
+
+/// What an attempt that lost a race is billed for: an estimate, as a cancelled answer reports nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wasted {
+    /// The whole prompt.
+    pub input_tokens: u64,
+    /// What had come of an answer before it was cancelled.
+    pub output_tokens: u64,
+    /// What they cost; `None` when the price is not known.
+    pub cost: Option<MicroUsd>,
+}
+
+/// Which side of a shadowed request a record is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shadow {
+    /// The client's own request, of which a copy was sent elsewhere.
+    Original,
+    /// The copy: nobody got its answer, no client pays for it, and it says nothing of what clients got.
+    Copy,
 }
 
 /// What happened to one request. Holds no content and no secret.
@@ -242,8 +287,23 @@ pub struct Record {
     /// What was required of the provider, but for what its model requires.
     #[serde(default, skip_serializing_if = "requires_nothing")]
     pub requires: Requirement,
+    /// Which side of a shadowed request this is; `None` when it was not shadowed. The two sides have
+    /// the same `id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<Shadow>,
+    /// After so many milliseconds without a first token a second target was to be asked, too; 0: never.
+    #[serde(default, skip_serializing_if = "is_zero_ms")]
+    pub hedge_after_ms: u32,
 }
 
 fn requires_nothing(requirement: &Requirement) -> bool {
     *requirement == Requirement::default()
+}
+
+impl Record {
+    /// Whether this is of a copy, which no client asked for and no client pays for.
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.shadow == Some(Shadow::Copy)
+    }
 }

@@ -36,6 +36,12 @@ impl RetryBudget {
         self.0.set(self.0.get().saturating_sub(COST));
     }
 
+    /// Whether retries have failed so often that requests get fewer attempts than `limit`.
+    #[must_use]
+    pub fn is_short(&self, limit: usize) -> bool {
+        usize::try_from(self.0.get() / COST).unwrap_or(usize::MAX) + 1 < limit
+    }
+
     /// How many attempts a request may have, of `limit`: critical ones keep a second.
     #[must_use]
     pub fn attempts(&self, priority: Priority, limit: usize) -> usize {

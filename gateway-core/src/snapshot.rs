@@ -282,6 +282,38 @@ pub struct ModelSpec {
     /// What its requests require of a provider.
     #[serde(default, skip_serializing_if = "is_default")]
     pub requires: Stated,
+    /// A share of its requests is also sent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowSpec>,
+    /// A second target is asked when the first is slow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<HedgeSpec>,
+}
+
+/// Copies of a model's requests whose answers nobody gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ShadowSpec {
+    /// Who gets the copies; index into [`Snapshot::targets`], of no model's targets.
+    pub target: TargetId,
+    /// Share of the requests, above 0 and at most 1.
+    pub share: f32,
+    /// Of requests of these priorities.
+    pub priorities: Vec<Priority>,
+    /// Larger bodies are not copied, in bytes.
+    pub body_limit_bytes: u64,
+}
+
+/// When a second target is asked before the first has answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HedgeSpec {
+    /// After so many milliseconds without a first token; `None`: the P95 of the target that was asked.
+    pub after_ms: Option<u32>,
+    /// Least such delay when it is learnt, milliseconds.
+    pub at_least_ms: u32,
+    /// Second attempts over requests, at most, above 0 and at most 1.
+    pub budget: f32,
+    /// Of requests of these priorities.
+    pub priorities: Vec<Priority>,
 }
 
 /// Which models a key may use.

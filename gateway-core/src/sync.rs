@@ -41,6 +41,10 @@ pub struct Faults {
     pub bodies_not_rewritten: u64,
     /// Attempts of which no request was known: the VM that knew it had trapped.
     pub attempts_unknown: u64,
+    /// Shadow copies that were drawn and not made.
+    pub shadows: crate::shadow::Skips,
+    /// Requests that were not hedged though their model is.
+    pub hedges: crate::hedge::Skips,
 }
 
 impl Faults {
@@ -61,6 +65,8 @@ impl Faults {
             attempts_unknown: self
                 .attempts_unknown
                 .saturating_sub(earlier.attempts_unknown),
+            shadows: self.shadows.since(earlier.shadows),
+            hedges: self.hedges.since(earlier.hedges),
         }
     }
 }

@@ -129,6 +129,8 @@ fn model(name: &str, targets: &[u16]) -> ModelSpec {
         fail_over_on: FailOverOn::default(),
         rules: Rules::default(),
         requires: Stated::default(),
+        shadow: None,
+        hedge: None,
     }
 }
 

@@ -28,6 +28,7 @@ use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
 use crate::rollout::{Facts, Rollout};
+use crate::shadows::Shadows;
 use crate::workers::{TooMany, Workers};
 use crate::xds::{Answer, DiscoveryRequest, Kind, Publisher};
 
@@ -89,6 +90,7 @@ pub struct Control {
     handed_out: VecDeque<(SnapshotVersion, BTreeSet<String>)>,
     workers: Workers,
     observations: Observations,
+    shadows: Shadows,
     envoy: EnvoyFacts,
     scores: Scores,
     first_sync: Option<Ms>,
@@ -120,6 +122,7 @@ impl Control {
             handed_out: VecDeque::new(),
             workers: Workers::default(),
             observations: Observations::default(),
+            shadows: Shadows::default(),
             envoy: EnvoyFacts::default(),
             scores: Scores {
                 sequence: setting.started_unix_ms,
@@ -158,6 +161,7 @@ impl Control {
         self.canaries.configure(&self.config, now);
         self.show_canaries();
         self.note_drains(now);
+        self.shadows.retain(&shadowed(&self.config));
         self.want_providers();
         self.publish(now);
     }
@@ -216,7 +220,10 @@ impl Control {
     fn observe(&mut self, record: &Record, now: Ms) {
         self.setting.metrics.observe(record, &self.known);
         self.observations.observe(record, now);
-        self.canaries.observe(record, now);
+        if !record.is_shadow() {
+            self.canaries.observe(record, now);
+        }
+        self.shadows.observe(record);
         for attempt in &record.attempts {
             let known = self.known.providers.contains(&attempt.provider);
             if attempt.verdict == Verdict::Auth && known {
@@ -342,11 +349,9 @@ impl Control {
         let wires = given()
             .map(|(name, wire, _)| (name.clone(), wire.clone()))
             .collect();
-        self.xds.publish(
-            Kind::Clusters,
-            &envoy::clusters(&config, &place, Mode::Dynamic),
-            wires,
-        );
+        let mut clusters = envoy::clusters(&config, &place, Mode::Dynamic);
+        clusters.push(envoy::hedge_cluster());
+        self.xds.publish(Kind::Clusters, &clusters, wires);
 
         let secrets = given()
             .filter_map(|(name, _, provider)| Some((name.clone(), provider.secret.clone()?)))
@@ -426,10 +431,15 @@ impl Control {
 }
 
 fn targets_of(config: &Config) -> BTreeSet<(String, String)> {
-    let targets = config.models.iter().flat_map(|model| &model.targets);
+    let targets = config.models.iter().flat_map(|model| model.all_targets());
     targets
         .map(|target| (target.provider.clone(), target.model.clone()))
         .collect()
+}
+
+fn shadowed(config: &Config) -> BTreeSet<String> {
+    let models = config.models.iter().filter(|m| m.shadow.is_some());
+    models.map(|m| m.name.clone()).collect()
 }
 
 fn limits_of(config: &Config) -> BTreeMap<String, Limits> {

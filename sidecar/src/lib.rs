@@ -23,6 +23,7 @@ pub mod replay;
 pub mod rollout;
 pub mod scores;
 pub mod serve;
+pub mod shadows;
 pub mod supervise;
 #[cfg(test)]
 mod testing;

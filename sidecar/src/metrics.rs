@@ -1,5 +1,6 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
+mod extra;
 mod labels;
 mod rules;
 
@@ -16,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::verdicts;
+use extra::Extra;
 use labels::{
     AttemptLabels, CodeLabels, CredentialLabels, FaultLabels, LossLabels, NackLabels,
     ProviderLabels, ReloadLabels, RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint,
@@ -65,6 +67,7 @@ pub struct Metrics {
     bad_requests: Counter,
     admin_refusals: Counter,
     rules: Rules,
+    extra: Extra,
 }
 
 /// Seconds: from a local model's first token to the longest answers.
@@ -100,10 +103,12 @@ impl Default for Metrics {
             bad_requests: Counter::default(),
             admin_refusals: Counter::default(),
             rules: Rules::default(),
+            extra: Extra::default(),
         };
         metrics.register_traffic();
         metrics.register_control();
         metrics.rules.register(&mut metrics.registry);
+        metrics.extra.register(&mut metrics.registry);
         metrics
     }
 }
@@ -221,6 +226,11 @@ impl Metrics {
     /// Takes in a record.
     pub fn observe(&self, record: &Record, known: &Known) {
         self.records.inc();
+        if record.is_shadow() {
+            self.observe_copy(record, known);
+            return;
+        }
+        self.extra.hedge(record, known);
         if record.stale {
             self.stale_requests.inc();
         }
@@ -252,6 +262,17 @@ impl Metrics {
             rule: rule(record.rule),
         };
         self.requests.get_or_create(&labels).inc();
+    }
+
+    /// A copy is nobody's request: it counts for itself alone, but a bad credential is one.
+    fn observe_copy(&self, record: &Record, known: &Known) {
+        self.extra.copy(record, known);
+        for attempt in &record.attempts {
+            if attempt.verdict == Verdict::Auth {
+                let provider = label(&attempt.provider, &known.providers);
+                self.credential_error(provider, "refused");
+            }
+        }
     }
 
     fn observe_attempts(&self, record: &Record, known: &Known) {
@@ -341,6 +362,7 @@ impl Metrics {
                 .get_or_create(&FaultLabels { kind })
                 .inc_by(count);
         }
+        self.extra.skipped(faults.shadows, faults.hedges);
     }
 
     /// Counts a reload: `applied` or `rejected`.

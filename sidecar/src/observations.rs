@@ -63,6 +63,7 @@ impl Observations {
             .lengths
             .get_mut(record.fallback.as_ref().unwrap_or(&record.model))
             && record.outcome == Outcome::Ok
+            && !record.is_shadow()
             && record.usage.output_tokens > 0
         {
             lengths.record(record.usage.output_tokens, now);
@@ -133,12 +134,15 @@ impl Observations {
 }
 
 fn sample(attempt: &AttemptRecord, output_tokens: u64, streamed: bool) -> Sample {
-    // Whoever gave no first byte in time took at least as long as was waited.
-    let waited = (attempt.verdict == Verdict::Timeout).then_some(attempt.duration_us);
+    // Whoever gave no first byte in time, or before another did, took at least as long as was waited.
+    let waited = matches!(attempt.verdict, Verdict::Timeout | Verdict::Hedged)
+        .then_some(attempt.duration_us);
     Sample {
         verdict: attempt.verdict,
         ttft_us: match attempt.verdict {
-            Verdict::Ok | Verdict::Cut | Verdict::Timeout => attempt.ttft_us.or(waited),
+            Verdict::Ok | Verdict::Cut | Verdict::Timeout | Verdict::Hedged => {
+                attempt.ttft_us.or(waited)
+            }
             // A refusal is fast, and says nothing of how fast an answer would be.
             Verdict::ClientError
             | Verdict::Unreachable

@@ -20,6 +20,8 @@ pub(crate) fn attempt(provider: &str, model: &str, verdict: Verdict) -> AttemptR
         duration_us: 500_000,
         lost: Vec::new(),
         retry_after_ms: None,
+        hedge: false,
+        wasted: None,
     }
 }
 
@@ -54,6 +56,8 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         cost: Some(MicroUsd(7)),
         cost_is_ceiling: false,
         requires: Requirement::default(),
+        shadow: None,
+        hedge_after_ms: 0,
     }
 }
 

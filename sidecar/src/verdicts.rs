@@ -3,7 +3,7 @@
 use ark_gateway_core::record::Verdict;
 
 /// All verdicts, in the order of [`Verdict`].
-const ALL: [Verdict; 11] = [
+const ALL: [Verdict; 12] = [
     Verdict::Ok,
     Verdict::ClientError,
     Verdict::Unreachable,
@@ -15,6 +15,7 @@ const ALL: [Verdict; 11] = [
     Verdict::FirstEvent,
     Verdict::Cut,
     Verdict::Abandoned,
+    Verdict::Hedged,
 ];
 
 /// The verdict's name in records, logs and labels.
@@ -32,6 +33,7 @@ pub fn name(verdict: Verdict) -> &'static str {
         Verdict::FirstEvent => "first_event",
         Verdict::Cut => "cut",
         Verdict::Abandoned => "abandoned",
+        Verdict::Hedged => "hedged",
     }
 }
 
@@ -64,11 +66,12 @@ impl Verdicts {
             .unwrap_or(0)
     }
 
-    /// Attempts that say something about the provider: all but those that the client abandoned.
+    /// Attempts that say something about the provider: all but those that the client, or
+    /// Ark itself, did not wait for.
     #[must_use]
     pub fn judged(&self) -> u64 {
         let all: u64 = self.0.iter().sum();
-        all - self.of(Verdict::Abandoned)
+        all - self.of(Verdict::Abandoned) - self.of(Verdict::Hedged)
     }
 
     /// Attempts that failed by the provider's fault.

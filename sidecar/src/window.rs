@@ -154,7 +154,7 @@ impl Window {
             | Verdict::Auth
             | Verdict::FirstEvent
             | Verdict::Cut => Some(Outcome::Failed),
-            Verdict::ClientError | Verdict::Abandoned => None,
+            Verdict::ClientError | Verdict::Abandoned | Verdict::Hedged => None,
         }
     }
 
@@ -203,7 +203,7 @@ impl Window {
 }
 
 fn remembered(sample: &Sample) -> Remembered {
-    let is_judged = !matches!(sample.verdict, Verdict::Abandoned);
+    let is_judged = !matches!(sample.verdict, Verdict::Abandoned | Verdict::Hedged);
     let decode = match (sample.verdict, sample.ttft_us) {
         (Verdict::Ok, Some(ttft_us)) if sample.streamed && sample.output_tokens > 1 => {
             let us = sample.duration_us.saturating_sub(ttft_us);

@@ -28,8 +28,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// Targets that their dialect rules out.
 #[derive(Default)]
-struct Refused {
-    targets: Vec<TargetId>,
+pub(super) struct Refused {
+    pub(super) targets: Vec<TargetId>,
     /// What a translation would lose, if that is why.
     field: Option<String>,
     /// The content that the first could not be sent, if that is why.
@@ -108,10 +108,12 @@ impl GatewayFilter {
         let mut live = shared.borrow_mut();
         live.exchange
             .decided(decision, knowledge, needs.input_tokens);
+        let body_bytes = facts.body_len as u64;
         live.facts = Some(facts);
         live.decided = now;
         drop(live);
-        route_by(&policy, &decision, model);
+        let order = route_by(&policy, &decision, model);
+        self.add_extras((spec, &asked), (&decision, &order), body_bytes);
         Ok(())
     }
 
@@ -153,7 +155,7 @@ impl GatewayFilter {
     }
 
     /// Targets that cannot be asked this, or would lose what the model's policy allows no loss of.
-    fn refused(
+    pub(super) fn refused(
         &self,
         policy: &Policy,
         spec: &ModelSpec,
@@ -296,12 +298,12 @@ fn no_target(why: NoTarget, refused: Refused, model: &str) -> Reject {
     }
 }
 
-/// Hands the ordered targets and the time budgets to the router.
+/// Hands the ordered targets and the time budgets to the router; the order as the router reads it.
 ///
 /// The targets travel as filter state, not as headers: a header would reach the providers, as what
 /// an upstream filter removes at one attempt is missing for the routing of the next. One value,
 /// `first|1:second|2:third|`, as each write is a host call.
-fn route_by(policy: &Policy, decision: &Decision, model: ModelId) {
+fn route_by(policy: &Policy, decision: &Decision, model: ModelId) -> String {
     let mut order = String::with_capacity(64);
     for (attempt, target) in decision.targets().enumerate() {
         let provider = policy
@@ -322,7 +324,7 @@ fn route_by(policy: &Policy, decision: &Decision, model: ModelId) {
         host::set_request_header("x-envoy-max-retries", &retries.to_string());
     }
     let Some(model) = policy.model(model) else {
-        return;
+        return order;
     };
     if model.total_timeout_ms != ROUTE_TOTAL_TIMEOUT_MS {
         host::set_request_header(
@@ -336,4 +338,5 @@ fn route_by(policy: &Policy, decision: &Decision, model: ModelId) {
             &model.first_byte_timeout_ms.to_string(),
         );
     }
+    order
 }

@@ -81,7 +81,8 @@ impl GatewayFilter {
         if let Some(other) = live.exchange.fallback() {
             host::set_response_header("x-ark-fallback", &other.name);
         }
-        if let Some(lossy) = &live.lossy {
+        let place = live.exchange.place();
+        if let Some((_, lossy)) = live.lossy.iter().find(|(of, _)| *of == place) {
             host::set_response_header("x-ark-translation", lossy);
         }
         for (name, value) in self.limit_headers() {

@@ -91,12 +91,13 @@ impl ProviderFilter {
 
     /// What was called, at whom, whether bytes pass, and whether a stream was asked for.
     pub(super) fn call(&self) -> Option<(Client, Wire, bool, bool)> {
-        let live = self.live.as_ref()?.borrow();
+        let mut live = self.live.as_ref()?.borrow_mut();
+        live.exchange.speak_of(self.place);
         let policy = live.exchange.policy();
         let target = policy.target(live.exchange.current_target()?)?;
         let wire = wire_of(policy.provider(target.provider)?);
         let client = live.client?;
-        let native = live.passes(client, wire) && !live.translated_anyway;
+        let native = live.passes(client, wire) && !self.translated_anyway;
         Some((client, wire, native, live.exchange.stream()))
     }
 

@@ -85,8 +85,13 @@ impl ProviderFilter {
     /// Puts the provider's refusal into the client's dialect.
     fn refuse_client(&mut self, status: u16, error: &ProviderError, size: usize) -> Action {
         self.with_exchange(|e| e.attempt_answered(status, host::now()));
-        let body = write_error(self.form(), error);
         host::set_response_header(":status", &status.to_string());
+        if size == 0 {
+            // Nothing can be put where there is no body: the SDK panics. The gateway role answers.
+            self.reading = Reading::Pass;
+            return Action::Continue;
+        }
+        let body = write_error(self.form(), error);
         host::set_response_header("content-type", "application/json");
         host::set_response_header("content-length", &body.len().to_string());
         host::replace_body(BufferType::HttpResponseBody, size, &body);

@@ -64,8 +64,11 @@ impl ProviderFilter {
             host::now()
         };
         let (target, first) = live.exchange.attempt_began(&self.provider, now)?;
-        live.lossy = None;
-        live.translated_anyway = false;
+        self.place = live.exchange.place();
+        if live.exchange.is_copy() {
+            // Its mark is between Envoy and us.
+            host::set_request_header("x-request-id", live.exchange.id());
+        }
         if !first {
             for name in CREDENTIALS {
                 host::remove_request_header(name);
@@ -134,14 +137,15 @@ impl ProviderFilter {
         Ok(())
     }
 
-    fn make(&self, whole: Whole, body: &[u8]) -> Result<Vec<u8>, Reject> {
+    fn make(&mut self, whole: Whole, body: &[u8]) -> Result<Vec<u8>, Reject> {
         let internal = || Reject::new(RejectCode::Internal);
         let shared = self.live.as_ref().ok_or_else(internal)?;
         let mut live = shared.borrow_mut();
+        live.exchange.speak_of(self.place);
         let policy = Rc::clone(live.exchange.policy());
         let target = policy.target(whole.target).ok_or_else(internal)?;
-        live.translated_anyway = whole.native && speaks_of_functions(whole, body);
-        let written = if whole.native && !live.translated_anyway {
+        self.translated_anyway = whole.native && speaks_of_functions(whole, body);
+        let written = if whole.native && !self.translated_anyway {
             adapt(whole, &target.model, &live, body)?
         } else {
             let asked = match &live.asked {
@@ -270,6 +274,8 @@ fn note_losses(live: &mut Live, losses: &[Loss]) {
     live.exchange.attempt_lost(labels);
     if !losses.is_empty() && model != OnLoss::Allow {
         let names: Vec<_> = losses.iter().map(|l| l.field.name()).collect();
-        live.lossy = Some(format!("lossy; dropped={}", names.join(",")));
+        let said = format!("lossy; dropped={}", names.join(","));
+        let place = live.exchange.place();
+        live.lossy.push((place, said));
     }
 }

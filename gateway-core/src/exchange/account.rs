@@ -5,12 +5,12 @@ use super::{End, Exchange};
 use crate::limit::Nanos;
 use crate::money::{MicroUsd, PriceBasis};
 use crate::priority::Priority;
-use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict};
+use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict, Wasted};
 use crate::snapshot::ModelSpec;
 
 impl Exchange {
     fn outcome(&self, end: End) -> Outcome {
-        let last = self.attempts.last().and_then(|a| a.ended).map(|(_, v)| v);
+        let last = self.current().and_then(|a| a.ended).map(|(_, v)| v);
         match (end, self.reject) {
             (End::ClientGone, None) => Outcome::ClientGone,
             (_, Some(_)) if self.attempts.is_empty() => Outcome::Rejected,
@@ -30,10 +30,10 @@ impl Exchange {
         let outcome = self.outcome(end);
         let key = self.admission.and_then(|a| self.policy.key(a.key));
         let answered = matches!(outcome, Outcome::Ok | Outcome::Cut | Outcome::ClientGone);
-        let (usage, usage_source) = match self.usage {
+        let (usage, usage_source) = match self.current().and_then(|a| a.usage) {
             Some(usage) => (usage, UsageSource::Reported),
             None if answered && self.client_status == 200 => {
-                (self.estimate, UsageSource::Estimated)
+                (self.estimate(), UsageSource::Estimated)
             }
             None => (Usage::default(), UsageSource::None),
         };
@@ -56,8 +56,7 @@ impl Exchange {
             reject: self.reject,
             duration_us: now.saturating_sub(self.started) / 1_000,
             attempts: self
-                .attempts
-                .iter()
+                .answering_last()
                 .map(|a| self.attempt_record(a))
                 .collect(),
             usage,
@@ -65,6 +64,41 @@ impl Exchange {
             cost: self.cost(usage, usage_source),
             cost_is_ceiling: usage_source != UsageSource::None && self.is_ceiling(),
             requires: self.admission.map(|a| a.requires).unwrap_or_default(),
+            shadow: self.shadow,
+            hedge_after_ms: self.race.map_or(0, |race| race.after_ms()),
+        }
+    }
+
+    /// The attempts in order, but the one whose answer the client got at the end.
+    fn answering_last(&self) -> impl Iterator<Item = &Attempt> {
+        let focus = self.focus;
+        let all = move || self.attempts.iter().enumerate();
+        let others = all().filter(move |(i, _)| *i != focus);
+        let answering = all().filter(move |(i, _)| *i == focus);
+        others.chain(answering).map(|(_, attempt)| attempt)
+    }
+
+    fn estimate(&self) -> Usage {
+        Usage {
+            input_tokens: self.input_tokens,
+            output_tokens: self.current().map_or(0, |a| a.output_tokens),
+            ..Usage::default()
+        }
+    }
+
+    /// A cancelled answer reports nothing, and its prompt is billed all the same.
+    fn wasted(&self, attempt: &Attempt) -> Wasted {
+        let usage = attempt.usage.unwrap_or(Usage {
+            input_tokens: self.input_tokens,
+            output_tokens: attempt.output_tokens,
+            ..Usage::default()
+        });
+        let target = self.policy.target(attempt.target);
+        let price = target.and_then(|t| t.price.as_ref());
+        Wasted {
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
+            cost: price.map(|price| price.charge(&usage)),
         }
     }
 
@@ -118,6 +152,8 @@ impl Exchange {
             duration_us: since(attempt.started, ended),
             lost: attempt.lost.clone(),
             retry_after_ms: attempt.retry_after_ms,
+            hedge: attempt.hedge,
+            wasted: (verdict == Verdict::Hedged).then(|| self.wasted(attempt)),
         }
     }
 }

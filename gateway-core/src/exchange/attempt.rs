@@ -1,7 +1,7 @@
 //! One attempt at one target.
 
 use crate::limit::Nanos;
-use crate::record::Verdict;
+use crate::record::{Usage, Verdict};
 use crate::snapshot::{ProviderId, TargetId};
 
 /// One attempt while it runs and after.
@@ -14,6 +14,12 @@ pub(super) struct Attempt {
     pub(super) status: Option<u16>,
     pub(super) retry_after_ms: Option<u64>,
     pub(super) lost: Vec<String>,
+    /// What the provider reported.
+    pub(super) usage: Option<Usage>,
+    /// What the output would come to if it never does.
+    pub(super) output_tokens: u64,
+    /// It began while another one waited.
+    pub(super) hedge: bool,
     /// The answer came to its proper end; when is known when the exchange is settled.
     pub(super) complete: bool,
     /// Set once, by whatever ended it.

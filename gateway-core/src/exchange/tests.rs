@@ -5,7 +5,7 @@ use crate::compliance::Requirement;
 use crate::decide::{Facts, decide};
 use crate::money::MicroUsd;
 use crate::priority::Priority;
-use crate::record::{Outcome, UsageSource};
+use crate::record::{Outcome, Shadow, UsageSource};
 use crate::snapshot::ProviderId;
 use crate::testing::demo;
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ fn a_plain_answer() {
     let mut exchange = decided(false);
     assert_eq!(exchange.attempt_began("a", MS), Some((TargetId(0), true)));
     assert_eq!(in_flight(&exchange), 1);
-    assert_eq!(exchange.waiting(3 * MS), Some((TargetId(0), 2 * MS)));
+    assert_eq!(exchange.waiting(3 * MS).next(), Some((TargetId(0), 2 * MS)));
     exchange.attempt_answered(200, 5 * MS);
     assert_eq!(exchange.answer(200, 5 * MS), Answer::Relay);
     exchange.usage_reported(Usage {
@@ -301,4 +301,264 @@ fn the_record_says_what_it_cost_by_kind_of_token_and_when_that_is_a_ceiling() {
     assert_eq!(settled(Some(price), PriceBasis::Listed), listed);
     assert_eq!(settled(Some(price), PriceBasis::Ceiling), (listed.0, true));
     assert_eq!(settled(None, PriceBasis::Listed), (None, false));
+}
+
+fn hedged() -> Exchange {
+    let mut exchange = decided(true);
+    assert!(exchange.policy().hedge_budget().pay(2));
+    exchange.hedged(crate::hedge::Hedge {
+        after_ms: 300,
+        credits: 2,
+    });
+    exchange
+}
+
+/// Credits that are left of the full fifty.
+fn credits(exchange: &Exchange) -> u32 {
+    let budget = exchange.policy().hedge_budget();
+    let left = (0..=50).rev().find(|n| budget.pay(*n)).unwrap();
+    budget.give_back(left);
+    left
+}
+
+#[test]
+fn the_first_of_two_at_once_wins_and_the_other_is_only_slow() {
+    for (winner, loser) in [(1, 0), (0, 1)] {
+        let mut exchange = hedged();
+        exchange.attempt_began("a", 0);
+        exchange.attempt_began("b", 300 * MS);
+        assert_eq!(exchange.waiting(400 * MS).count(), 2);
+        assert_eq!(in_flight(&exchange), 2);
+        exchange.speak_of(winner);
+        exchange.attempt_held(200);
+        exchange.attempt_released(700 * MS);
+        exchange.answered_by(Some(winner), 701 * MS);
+        assert!(exchange.relay());
+        assert_eq!(in_flight(&exchange), 1);
+        assert_eq!(credits(&exchange), 49, "one of two was used");
+        // The loser's stream is ended after that.
+        exchange.speak_of(loser);
+        exchange.attempt_gone(702 * MS);
+        exchange.speak_of(winner);
+        exchange.usage_reported(Usage {
+            input_tokens: 100,
+            output_tokens: 50,
+            ..Usage::default()
+        });
+        exchange.attempt_complete();
+        let record = exchange.settle(End::Complete, 900 * MS).unwrap();
+        let names = ["a", "b"];
+        assert_eq!(
+            verdicts(&record),
+            [
+                (names[loser], Verdict::Hedged),
+                (names[winner], Verdict::Ok)
+            ],
+            "who answered is last"
+        );
+        assert_eq!(record.outcome, Outcome::Ok);
+        assert_eq!(record.hedge_after_ms, 300);
+        let wasted = record.attempts[0].wasted.unwrap();
+        assert_eq!((wasted.input_tokens, wasted.output_tokens), (10, 0));
+        assert!(wasted.cost.is_some_and(|cost| cost > MicroUsd(0)));
+        let hedges: Vec<_> = record.attempts.iter().map(|a| a.hedge).collect();
+        assert_eq!(hedges, [loser == 1, winner == 1]);
+        assert!(!Verdict::Hedged.is_provider_fault());
+        assert_eq!(in_flight(&exchange), 0);
+    }
+}
+
+#[test]
+fn a_hedge_that_fails_leaves_the_other_running() {
+    let mut exchange = hedged();
+    exchange.attempt_began("a", 0);
+    exchange.attempt_began("b", 300 * MS);
+    exchange.attempt_answered(503, 310 * MS);
+    exchange.attempt_gone(311 * MS);
+    // The third is a hedge, too: the first still waits.
+    exchange.attempt_began("c", 320 * MS);
+    exchange.speak_of(0);
+    exchange.attempt_held(200);
+    exchange.attempt_released(400 * MS);
+    exchange.answered_by(Some(0), 400 * MS);
+    assert!(exchange.relay());
+    exchange.attempt_complete();
+    let record = exchange.settle(End::Complete, 500 * MS).unwrap();
+    assert_eq!(
+        verdicts(&record),
+        [
+            ("b", Verdict::Overloaded),
+            ("c", Verdict::Hedged),
+            ("a", Verdict::Ok)
+        ]
+    );
+    assert_eq!(credits(&exchange), 48);
+}
+
+#[test]
+fn what_broke_before_the_next_began_is_a_retry_and_no_hedge() {
+    let mut exchange = hedged();
+    exchange.attempt_began("a", 0);
+    exchange.attempt_gone(5 * MS);
+    exchange.attempt_began("b", 10 * MS);
+    exchange.attempt_held(200);
+    exchange.attempt_released(20 * MS);
+    exchange.answered_by(Some(1), 20 * MS);
+    exchange.relay();
+    exchange.attempt_complete();
+    let record = exchange.settle(End::Complete, 30 * MS).unwrap();
+    assert_eq!(
+        verdicts(&record),
+        [("a", Verdict::Unreachable), ("b", Verdict::Ok)]
+    );
+    assert!(!record.attempts[1].hedge);
+    assert_eq!(credits(&exchange), 50);
+}
+
+#[test]
+fn a_race_that_nobody_wins_ends_all_of_its_attempts() {
+    for (end, verdict) in [
+        (End::ClientGone, Verdict::Abandoned),
+        (End::Complete, Verdict::Timeout),
+    ] {
+        let mut exchange = hedged();
+        exchange.attempt_began("a", 0);
+        exchange.attempt_began("b", 300 * MS);
+        if end == End::Complete {
+            exchange.answered_by(None, 1_000 * MS);
+            let Answer::Fail(reject) = exchange.answer(504, 1_000 * MS) else {
+                panic!("nobody answered");
+            };
+            assert_eq!(reject.code, RejectCode::ProviderTimeout);
+        }
+        let record = exchange.settle(end, 1_001 * MS).unwrap();
+        assert_eq!(verdicts(&record), [("a", verdict), ("b", verdict)]);
+        assert_eq!(in_flight(&exchange), 0);
+        assert_eq!(credits(&exchange), 49);
+    }
+}
+
+#[test]
+fn a_copy_is_an_exchange_of_its_own() {
+    let mut original = decided(false);
+    let mut copy = original.copy_to(TargetId(3), MS);
+    assert!(copy.is_copy() && !original.is_copy());
+    assert!(copy.settle_copy(MS).is_none(), "never sent");
+    original.attempt_began("a", MS);
+    assert_eq!(
+        copy.attempt_began("a", MS),
+        None,
+        "it goes to its target only"
+    );
+    assert_eq!(copy.attempt_began("d", 2 * MS), Some((TargetId(3), true)));
+    assert!(!copy.has_next());
+    copy.attempt_held(200);
+    copy.attempt_released(9 * MS);
+    copy.usage_reported(Usage {
+        input_tokens: 100,
+        output_tokens: 50,
+        ..Usage::default()
+    });
+    copy.attempt_complete();
+    original.attempt_answered(200, 3 * MS);
+    original.answer(200, 3 * MS);
+    original.attempt_complete();
+    let theirs = original.settle(End::Complete, 4 * MS).unwrap();
+    let ours = copy.settle_copy(12 * MS).unwrap();
+    assert!(copy.settle_copy(13 * MS).is_none(), "once");
+    assert_eq!(
+        (theirs.id.as_str(), theirs.shadow),
+        ("id-1", Some(Shadow::Original))
+    );
+    assert_eq!(
+        (ours.id.as_str(), ours.shadow),
+        ("id-1", Some(Shadow::Copy))
+    );
+    assert_eq!(ours.tenant, theirs.tenant);
+    assert_eq!((ours.outcome, ours.status), (Outcome::Ok, 200));
+    assert_eq!(ours.attempts[0].ttft_us, Some(7_000));
+    assert_eq!(ours.cost, Some(MicroUsd(23)), "at its own target's price");
+    assert_eq!(in_flight(&original) + in_flight(&copy), 0);
+}
+
+#[test]
+fn a_copy_ends_as_its_answer_did() {
+    type Story = fn(&mut Exchange);
+    let stories: [(Story, Verdict, Outcome); 5] = [
+        (
+            |e| e.attempt_answered(500, MS),
+            Verdict::ServerError,
+            Outcome::Failed,
+        ),
+        (
+            |e| e.attempt_answered(400, MS),
+            Verdict::ClientError,
+            Outcome::ClientError,
+        ),
+        (|_| {}, Verdict::Timeout, Outcome::Failed),
+        (
+            |e| {
+                e.attempt_held(200);
+                e.attempt_released(MS);
+            },
+            Verdict::Cut,
+            Outcome::Cut,
+        ),
+        (
+            |e| {
+                e.attempt_held(200);
+                e.attempt_failed(Verdict::FirstEvent, MS);
+            },
+            Verdict::FirstEvent,
+            Outcome::Failed,
+        ),
+    ];
+    for (story, verdict, outcome) in stories {
+        let mut original = decided(true);
+        let mut copy = original.copy_to(TargetId(0), 0);
+        copy.attempt_began("a", 0);
+        story(&mut copy);
+        let record = copy.settle_copy(2_000 * MS).unwrap();
+        assert_eq!(
+            (record.attempts[0].verdict, record.outcome),
+            (verdict, outcome)
+        );
+        assert_eq!(in_flight(&copy), 0);
+    }
+}
+
+proptest! {
+    /// Whatever comes in whatever order of several attempts at once: one record, each attempt ended,
+    /// nothing in flight, no credit made or lost beyond the hedges that were begun.
+    #[test]
+    fn any_race_ends_exactly_once(
+        events in prop::collection::vec((0u8..9, 0u16..700, 0usize..4), 0..40), end in 0u8..3,
+    ) {
+        let mut exchange = hedged();
+        let mut now = 0;
+        for (event, status, place) in events {
+            now += u64::from(status) * MS;
+            exchange.speak_of(place);
+            match event {
+                0 => drop(exchange.attempt_began(["a", "b", "c", "d"][place], now)),
+                1 => exchange.attempt_answered(status, now),
+                2 => exchange.attempt_held(status),
+                3 => exchange.attempt_released(now),
+                4 => exchange.attempt_gone(now),
+                5 => exchange.attempt_complete(),
+                6 => exchange.answered_by((place < 3).then_some(place), now),
+                7 => drop(exchange.answer(status, now)),
+                _ => exchange.usage_reported(Usage::default()),
+            }
+        }
+        let end = [End::Complete, End::ClientGone, End::Broken][usize::from(end)];
+        let record = exchange.settle(end, now).unwrap();
+        prop_assert!(exchange.settle(end, now).is_none());
+        prop_assert_eq!(in_flight(&exchange), 0);
+        let hedges = record.attempts.iter().filter(|a| a.hedge).count();
+        prop_assert!(usize::try_from(credits(&exchange)).unwrap() >= 50 - 2usize.max(hedges));
+        for attempt in &record.attempts {
+            prop_assert_eq!(attempt.wasted.is_some(), attempt.verdict == Verdict::Hedged);
+        }
+    }
 }

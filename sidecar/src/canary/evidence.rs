@@ -64,7 +64,7 @@ impl Side {
     fn attempt(&mut self, verdict: Verdict) {
         match verdict {
             // The client's own error, or its leaving, says nothing of a provider.
-            Verdict::ClientError | Verdict::Abandoned => {}
+            Verdict::ClientError | Verdict::Abandoned | Verdict::Hedged => {}
             Verdict::Ok => self.judged += 1,
             Verdict::Unreachable
             | Verdict::Timeout

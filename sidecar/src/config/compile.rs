@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use ark_gateway_core::compliance::{Assurance, Stated, Vocabulary};
 use ark_gateway_core::rules::Rules;
 use ark_gateway_core::snapshot::{
-    GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot,
-    SnapshotVersion, TargetId, TargetSpec,
+    GatewaySpec, HedgeSpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec,
+    ShadowSpec, Snapshot, SnapshotVersion, TargetId, TargetSpec,
 };
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Config, Date, DrainConfig, KeyModelsConfig, ModelConfig, ProviderConfig, TenantConfig,
+    Config, Date, DrainConfig, HedgeConfig, KeyModelsConfig, ModelConfig, ProviderConfig,
+    ShadowConfig, TenantConfig,
 };
 use price::{Prices, Reference};
 
@@ -119,7 +120,13 @@ fn compile_model(
             default_max_tokens: target.default_max_tokens,
         });
     }
+    let shadow = model
+        .shadow
+        .as_ref()
+        .and_then(|shadow| compile_shadow(model, shadow, (providers, prices), targets));
     ModelSpec {
+        shadow,
+        hedge: model.hedge.as_ref().map(compile_hedge),
         name: model.name.clone(),
         targets: ids,
         reference_price: reference.price(),
@@ -131,6 +138,41 @@ fn compile_model(
         rules: Rules::default(),
         requires: Stated::default(),
     }
+}
+
+/// Compiled as if it were the model's only target; `None` while its provider is not usable.
+fn compile_shadow(
+    model: &ModelConfig,
+    shadow: &ShadowConfig,
+    (providers, prices): (&[&ProviderConfig], &Prices<'_>),
+    targets: &mut Vec<TargetSpec>,
+) -> Option<ShadowSpec> {
+    let alone = ModelConfig {
+        targets: vec![shadow.target.clone()],
+        shadow: None,
+        ..model.clone()
+    };
+    let alone = compile_model(&alone, providers, prices, targets);
+    Some(ShadowSpec {
+        target: *alone.targets.first()?,
+        share: share(shadow.share_millionths),
+        priorities: shadow.priorities.clone(),
+        body_limit_bytes: u64::from(shadow.body_limit_bytes),
+    })
+}
+
+fn compile_hedge(hedge: &HedgeConfig) -> HedgeSpec {
+    HedgeSpec {
+        after_ms: hedge.after_ms,
+        at_least_ms: hedge.at_least_ms,
+        budget: share(hedge.budget_millionths),
+        priorities: hedge.priorities.clone(),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most a million, which fits")]
+fn share(millionths: u32) -> f32 {
+    millionths as f32 / 1e6
 }
 
 fn compile_keys(

@@ -125,7 +125,7 @@ fn warn_of_providers(config: &Config, warnings: &mut Vec<Problem>) {
                 hint: Some("use {file: PATH} or {command: [PROGRAM, ARGUMENT]}".to_owned()),
             });
         }
-        let mut targets = config.models.iter().flat_map(|model| &model.targets);
+        let mut targets = config.models.iter().flat_map(|model| model.all_targets());
         if !targets.any(|target| target.provider == provider.name) {
             warnings.push(Problem {
                 path: format!("providers[{p}]"),

@@ -98,6 +98,43 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// What stands here without these fields: for a block of which another reader reads the rest.
+    pub(super) fn without(&self, names: &[&str]) -> Value {
+        let mut value = self.value.clone();
+        if let Value::Object(map) = &mut value {
+            map.retain(|name, _| !names.contains(&name.as_str()));
+        }
+        value
+    }
+
+    /// The same place, holding this.
+    pub(super) fn holding<'b>(&'b self, value: &'b Value) -> Node<'b> {
+        Node {
+            value,
+            path: self.path.clone(),
+            sink: self.sink,
+        }
+    }
+
+    /// A share of all, as text in per cent (`5%`) or as a number up to 1: in millionths, at least one.
+    pub(super) fn share(&self) -> Option<u32> {
+        let wrong =
+            || self.problem_with_hint("must be a share above 0 and up to all", "write it as 5%");
+        let Some(text) = self.peek_text() else {
+            let share = self.number("a share above 0 and up to 1, as 5% or 0.05", |share| {
+                share > 0.0 && share <= 1.0
+            })?;
+            return millionths(share).or_else(wrong);
+        };
+        let per_cent = text
+            .strip_suffix('%')
+            .and_then(|n| n.trim().parse::<f32>().ok());
+        match per_cent {
+            Some(n) if n > 0.0 && n <= 100.0 => millionths(n / 100.0).or_else(wrong),
+            Some(_) | None => wrong(),
+        }
+    }
+
     /// A mapping.
     pub(super) fn fields(&self) -> Option<Fields<'a, '_>> {
         let Value::Object(map) = self.value else {
@@ -237,6 +274,16 @@ impl<'a> Node<'a> {
         };
         self.problem_with_hint(format!("{} is not known", quoted(text)), hint)
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share is at most 1"
+)]
+fn millionths(share: f32) -> Option<u32> {
+    let millionths = (f64::from(share) * 1e6).round() as u32;
+    (millionths > 0).then_some(millionths)
 }
 
 /// The fields of a mapping, read by name; what is left unread is unknown.

@@ -3,6 +3,7 @@
 mod admin;
 mod capability;
 mod compliance;
+mod extra;
 mod model;
 mod price;
 mod priority;

@@ -283,6 +283,36 @@ pub struct ModelConfig {
     pub targets: Vec<TargetConfig>,
     /// What is to happen beyond the score.
     pub rules: RulesConfig,
+    /// A share of its requests is also sent elsewhere.
+    pub shadow: Option<ShadowConfig>,
+    /// A second target is asked when the first is slow.
+    pub hedge: Option<HedgeConfig>,
+}
+
+/// A model's `shadow`: copies whose answers nobody gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShadowConfig {
+    /// Who gets the copies; none of the model's own targets.
+    pub target: TargetConfig,
+    /// Share of the requests, in millionths, 1 to 1 000 000.
+    pub share_millionths: u32,
+    /// Of requests of these priorities; at least one.
+    pub priorities: Vec<Priority>,
+    /// Larger bodies are not copied, in bytes.
+    pub body_limit_bytes: u32,
+}
+
+/// A model's `hedge`: when a second target is asked before the first has answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HedgeConfig {
+    /// After so many milliseconds without a first token; `None`: the P95 of the target that was asked.
+    pub after_ms: Option<u32>,
+    /// Least such delay when it is learnt, milliseconds.
+    pub at_least_ms: u32,
+    /// Second attempts over requests at most, in millionths, 1 to 1 000 000.
+    pub budget_millionths: u32,
+    /// Of requests of these priorities; at least one.
+    pub priorities: Vec<Priority>,
 }
 
 /// A model's `timeouts`.
@@ -324,6 +354,14 @@ pub struct PriceConfig {
     pub valid_from: Option<Date>,
     /// Last day on which it is valid; `None` for until further notice.
     pub valid_until: Option<Date>,
+}
+
+impl ModelConfig {
+    /// Every target that is ever sent anything for this model, a shadow's included.
+    pub fn all_targets(&self) -> impl Iterator<Item = &TargetConfig> {
+        let shadow = self.shadow.iter().map(|shadow| &shadow.target);
+        self.targets.iter().chain(shadow)
+    }
 }
 
 impl PriceConfig {

@@ -1,6 +1,7 @@
 //! The file's strictness as a table: what is written, and every line that the operator reads.
 
 mod compliance;
+mod extra;
 mod kinds;
 mod prices;
 mod rules;
@@ -368,8 +369,8 @@ fn tokens_of_the_admin_api() {
 fn a_key_is_good_until_the_end_of_its_last_day() {
     let text = include_str!("../../../ark.yaml");
     let until = |day: &str| {
-        let key = format!("- id: demo\n        valid_until: {day}\n");
-        parse(&text.replacen("- id: demo\n", &key, 1)).map(|c| c.tenants[0].keys[0].expires_at_s)
+        let key = format!("- valid_until: {day}\n        id: demo ");
+        parse(&text.replacen("- id: demo ", &key, 1)).map(|c| c.tenants[0].keys[0].expires_at_s)
     };
     assert_eq!(parse(text).unwrap().tenants[0].keys[0].expires_at_s, None);
     assert_eq!(until("1970-01-01"), Ok(Some(86_400)));

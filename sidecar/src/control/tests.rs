@@ -177,11 +177,11 @@ fn providers_come_and_go_within_two_seconds_and_five_without_a_gap() {
     assert_eq!(world.served(), ["a"]);
     assert_eq!(
         world.clusters,
-        ["a", "b", "c"],
+        ["a", "b", "c", "ark-hedge"],
         "still there for what is on its way"
     );
     world.run_for(4_000);
-    assert_eq!(world.clusters, ["a"]);
+    assert_eq!(world.clusters, ["a", "ark-hedge"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::Control;
 use crate::Ms;
 use crate::rollout::State;
 use crate::scores::{self, Explained};
+use crate::shadows::ShadowsView;
 use crate::xds::{Kind, Status};
 
 /// An Envoy that has not asked for so long is not there, milliseconds.
@@ -204,6 +205,12 @@ impl Control {
             models: self.scores.models.clone(),
             targets: targets.collect(),
         }
+    }
+
+    /// What the shadow copies showed, against their originals.
+    #[must_use]
+    pub fn shadows_view(&self) -> ShadowsView {
+        self.shadows.view()
     }
 
     /// Each worker with the snapshot that it runs, for the metrics.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// Removed from requests before any provider sees them: who the client is and what it authenticated
 /// with, what was meant for Ark, and Envoy's own. `accept-encoding` goes too, as an answer that is
 /// compressed can neither be gated nor metered.
-pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
+pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 23] = [
     "accept-encoding",
     "api-key",
     "authorization",
@@ -23,6 +23,7 @@ pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 22] = [
     "x-ark-explain",
     "x-ark-priority",
     "x-ark-provider",
+    "x-ark-shadow",
     "x-goog-api-key",
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-external-address",
@@ -77,6 +78,9 @@ const CREDENTIALS: [&str; 3] = ["authorization", "api-key", "x-api-key"];
 /// AWS's signature and session token, Google's key and billing project, by how they begin.
 const CREDENTIAL_FAMILIES: [&str; 2] = ["x-amz", "x-goog-"];
 
+/// What Envoy adds to a request that it mirrors: its own address.
+const MIRROR: [&str; 2] = ["x-envoy-internal", "x-forwarded-for"];
+
 /// What vendors say of our account, our limits there and their insides, by how it begins: Anthropic,
 /// Amazon, Azure, Google, Cloudflare, DashScope, MiniMax, Mistral, Moonshot, Volcengine, Groq.
 const VENDOR_FAMILIES: [&str; 15] = [
@@ -102,7 +106,11 @@ const VENDOR_FAMILIES: [&str; 15] = [
 /// it sees what the vendor says.
 pub(super) fn kept_apart() -> Value {
     let exact = CREDENTIALS.iter().map(|name| json!({"remove": name}));
-    let request: Vec<Value> = exact.chain(families(&CREDENTIAL_FAMILIES)).collect();
+    let mirror = MIRROR.iter().map(|name| json!({"remove": name}));
+    let request: Vec<Value> = exact
+        .chain(families(&CREDENTIAL_FAMILIES))
+        .chain(mirror)
+        .collect();
     let response: Vec<Value> = families(&VENDOR_FAMILIES).collect();
     json!({
         "name": "envoy.filters.http.header_mutation",

@@ -67,7 +67,7 @@ fn connection_manager(config: &Config, place: &Place, mode: Mode<'_>) -> Value {
             "rds",
             json!({"route_config_name": ARK, "config_source": from_sidecar(ROUTES_REFRESH_MS, ROUTES_WAIT_MS)}),
         ),
-        Mode::Static(_) => ("route_config", route::configuration(config)),
+        Mode::Static(_) => ("route_config", route::configuration(config, mode)),
     };
     if let Some(fields) = manager.as_object_mut() {
         fields.insert(name.to_owned(), source);

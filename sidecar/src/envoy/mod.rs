@@ -8,10 +8,12 @@
 mod authentication;
 mod cluster;
 mod headers;
+mod hedge;
 mod listener;
 mod local_reply;
 mod route;
 mod secret;
+mod shadow;
 mod wasm;
 
 #[cfg(test)]
@@ -72,17 +74,31 @@ pub fn clusters(config: &Config, place: &Place, mode: Mode<'_>) -> Vec<Value> {
 /// The listener. With [`Mode::Dynamic`] it does not depend on providers, models or keys.
 #[must_use]
 pub fn listeners(config: &Config, place: &Place, mode: Mode<'_>) -> Vec<Value> {
-    vec![typed(
+    let mut listeners = vec![typed(
         listener::listener(config, place, mode),
         mode,
         LISTENER,
-    )]
+    )];
+    if hedge::is_served(config, mode) {
+        listeners.push(typed(hedge::listener(config, mode), mode, LISTENER));
+    }
+    listeners
+}
+
+/// The cluster through which a hedged request reaches the inner listener. Depends on nothing.
+#[must_use]
+pub fn hedge_cluster() -> Value {
+    typed(hedge::cluster(), Mode::Dynamic, CLUSTER)
 }
 
 /// The route configuration `ark`, for RDS (it carries its `@type`).
 #[must_use]
 pub fn routes(config: &Config, _place: &Place) -> Vec<Value> {
-    vec![typed(route::configuration(config), Mode::Dynamic, ROUTES)]
+    vec![typed(
+        route::configuration(config, Mode::Dynamic),
+        Mode::Dynamic,
+        ROUTES,
+    )]
 }
 
 /// The secrets `provider/<name>` for SDS, of the providers of `config` that are in `resolved`.
@@ -107,10 +123,14 @@ pub fn secrets(config: &Config, resolved: &BTreeMap<String, Secret>) -> Vec<Valu
 pub fn static_config(config: &Config, place: &Place, snapshot: &Snapshot) -> Value {
     let mode = Mode::Static(snapshot);
     let mut clusters = clusters(config, place, mode);
+    let is_hedging = hedge::is_served(config, mode);
+    if is_hedging {
+        clusters.push(hedge::cluster());
+    }
     if !place.socket.is_empty() {
         clusters.push(cluster::sidecar(&place.socket));
     }
-    json!({
+    let mut whole = json!({
         "node": {"id": "ark-envoy", "cluster": ARK},
         "admin": {"address": address("127.0.0.1:9901")},
         "static_resources": {
@@ -120,7 +140,14 @@ pub fn static_config(config: &Config, place: &Place, snapshot: &Snapshot) -> Val
         },
         "stats_config": stats_config(),
         "overload_manager": overload_manager(),
-    })
+    });
+    if let (true, Some(fields)) = (is_hedging, whole.as_object_mut()) {
+        fields.insert(
+            "bootstrap_extensions".to_owned(),
+            hedge::bootstrap_extensions(),
+        );
+    }
+    whole
 }
 
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";

@@ -8,11 +8,11 @@
 use ark_gateway_core::snapshot::{ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS};
 use serde_json::{Map, Value, json};
 
-use super::{ARK, headers, milliseconds, request_buffer_bytes};
+use super::{ARK, Mode, headers, hedge, milliseconds, request_buffer_bytes, shadow};
 use crate::config::Config;
 
 /// Statuses that say something of the provider or of our account there, not of the request.
-const RETRIABLE_STATUS_CODES: [u16; 4] = [401, 403, 429, 529];
+pub(super) const RETRIABLE_STATUS_CODES: [u16; 4] = [401, 403, 429, 529];
 
 /// What a stream may be silent for beyond what its provider may.
 const IDLE_SLACK_MS: u64 = 10_000;
@@ -31,7 +31,18 @@ const OTHERS: &str = "others";
 const ORDER: &str = "ark.order";
 
 /// The route configuration.
-pub(super) fn configuration(config: &Config) -> Value {
+pub(super) fn configuration(config: &Config, mode: Mode<'_>) -> Value {
+    // The first that matches serves: those that the filter asks for by header come first.
+    let mut routes = shadow::routes(config);
+    routes.extend(hedge::routes(config, mode));
+    routes.extend([
+        route(
+            config,
+            MESSAGES,
+            &json!({"path_separated_prefix": MESSAGES_PATH}),
+        ),
+        route(config, OTHERS, &json!({"prefix": "/"})),
+    ]);
     json!({
         "name": ARK,
         "cluster_specifier_plugins": [{"extension": {
@@ -46,12 +57,29 @@ pub(super) fn configuration(config: &Config) -> Value {
             "domains": ["*"],
             // What the matcher above counts by.
             "include_request_attempt_count": true,
-            "routes": [
-                route(config, MESSAGES, &json!({"path_separated_prefix": MESSAGES_PATH})),
-                route(config, OTHERS, &json!({"prefix": "/"})),
-            ],
+            "routes": routes,
         }],
     })
+}
+
+/// Both kinds of clients' routes, for those requests that carry a header of this value: what the filter
+/// sets, no client can.
+pub(super) fn marked(config: &Config, (header, value): (&str, &str)) -> Vec<Value> {
+    let marked = |mut matching: Value| {
+        if let Some(fields) = matching.as_object_mut() {
+            let exact = json!([{"name": header, "string_match": {"exact": value}}]);
+            fields.insert("headers".to_owned(), exact);
+        }
+        matching
+    };
+    vec![
+        route(
+            config,
+            MESSAGES,
+            &marked(json!({"path_separated_prefix": MESSAGES_PATH})),
+        ),
+        route(config, OTHERS, &marked(json!({"prefix": "/"}))),
+    ]
 }
 
 fn route(config: &Config, name: &str, matching: &Value) -> Value {
@@ -137,15 +165,15 @@ fn by_attempt(config: &Config) -> Value {
                 },
             },
             "exact_match_map": {"map": {
-                "1": {"matcher": later(config, 1)},
-                "2": {"matcher": later(config, 2)},
+                "1": {"matcher": later(config, 1, &order())},
+                "2": {"matcher": later(config, 2, &order())},
             }},
         },
-        "on_no_match": {"matcher": first(config)},
+        "on_no_match": {"matcher": first(config, order())},
     })
 }
 
-fn first(config: &Config) -> Value {
+pub(super) fn first(config: &Config, order: Value) -> Value {
     let clusters: Map<String, Value> = config
         .providers
         .iter()
@@ -155,17 +183,17 @@ fn first(config: &Config) -> Value {
         // An empty map is not valid; no request gets as far without a provider.
         return json!({"on_no_match": to_cluster("ark-none")});
     }
-    json!({"matcher_tree": {"input": order(), "prefix_match_map": {"map": clusters}}})
+    json!({"matcher_tree": {"input": order, "prefix_match_map": {"map": clusters}}})
 }
 
-fn later(config: &Config, attempt: usize) -> Value {
+pub(super) fn later(config: &Config, attempt: usize, order: &Value) -> Value {
     let matchers: Vec<Value> = config
         .providers
         .iter()
         .map(|provider| {
             json!({
                 "predicate": {"single_predicate": {
-                    "input": order(),
+                    "input": order,
                     "value_match": {"contains": format!("|{attempt}:{}|", provider.name)},
                 }},
                 "on_match": to_cluster(&provider.name),

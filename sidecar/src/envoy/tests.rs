@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::*;
-use crate::config::{CredentialConfig, Date, compile, parse};
+use crate::config::{CredentialConfig, Date, HedgeConfig, ShadowConfig, compile, parse};
+use ark_gateway_core::priority::Priority;
 
 const DEMO: &str = include_str!("../../../ark.yaml");
 const BOOTSTRAP: &str = include_str!("../../../envoy/bootstrap.yaml");
@@ -89,7 +90,11 @@ fn resources_carry_their_type_and_files_do_not() {
 #[test]
 fn every_attempt_can_reach_every_provider() {
     let routes = routes(&demo(), &place());
-    let action = &routes[0]["virtual_hosts"][0]["routes"][0]["route"];
+    let action = &routes[0]["virtual_hosts"][0]["routes"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()["route"];
     let plugin = &routes[0]["cluster_specifier_plugins"][0]["extension"];
     assert_eq!(plugin["name"], action["cluster_specifier_plugin"]);
     let matcher = &plugin["typed_config"]["cluster_matcher"];
@@ -331,7 +336,9 @@ fn no_client_reads_what_a_vendor_says_of_the_operators_account() {
 #[test]
 fn anthropics_clients_have_a_route_of_their_own() {
     let routes = routes(&demo(), &place());
-    let routes = &routes[0]["virtual_hosts"][0]["routes"];
+    let routes = routes[0]["virtual_hosts"][0]["routes"].as_array().unwrap();
+    // Those before are for what the filter marks.
+    let routes = &routes[routes.len() - 2..];
     let matching = |n: usize| (&routes[n]["name"], &routes[n]["match"]);
     let prefix = json!({"path_separated_prefix": "/v1/messages"});
     assert_eq!(matching(0), (&json!("messages"), &prefix));
@@ -572,4 +579,106 @@ fn a_real_envoy_takes_it() {
         );
     }
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// `ark.yaml` of the demo, whose first model has copies and hedges.
+fn with_extras() -> Config {
+    let mut config = demo();
+    let target = config.models[0].targets[0].clone();
+    config.models[0].shadow = Some(ShadowConfig {
+        target,
+        share_millionths: 100_000,
+        priorities: Priority::ALL.into(),
+        body_limit_bytes: 1 << 20,
+    });
+    config.models[0].hedge = Some(HedgeConfig {
+        after_ms: Some(500),
+        at_least_ms: 200,
+        budget_millionths: 50_000,
+        priorities: Priority::ALL.into(),
+    });
+    config
+}
+
+/// A cluster named by header would be read after the first attempt has begun, which would see it.
+#[test]
+fn a_mirror_is_chosen_by_route_and_its_mark_goes_no_further() {
+    let config = with_extras();
+    let provider = config.models[0].targets[0].provider.clone();
+    let routes = routes(&config, &place());
+    let routes = routes[0]["virtual_hosts"][0]["routes"].as_array().unwrap();
+    let is_mirroring = |r: &&Value| !r["route"]["request_mirror_policies"].is_null();
+    let mirroring: Vec<_> = routes.iter().filter(is_mirroring).collect();
+    assert_eq!(mirroring.len(), 2, "either kind of clients, one provider");
+    for route in mirroring {
+        let header = &route["match"]["headers"][0];
+        assert_eq!(header["name"], "x-ark-shadow");
+        assert_eq!(header["string_match"]["exact"], provider);
+        let policy = &route["route"]["request_mirror_policies"][0];
+        assert_eq!(policy["cluster"], provider);
+        assert!(policy["cluster_header"].is_null());
+    }
+    for route in routes {
+        let removed = route["request_headers_to_remove"].as_array().unwrap();
+        assert!(
+            removed.contains(&json!("x-ark-shadow")),
+            "{}",
+            route["name"]
+        );
+    }
+    let mut gone = config;
+    gone.providers.retain(|p| p.name != provider);
+    let routes = super::routes(&gone, &place()).remove(0).to_string();
+    assert!(
+        !routes.contains("request_mirror_policies"),
+        "no cluster, no route"
+    );
+}
+
+/// Envoy hedges within one cluster only, with one map of headers for all attempts.
+#[test]
+fn a_hedged_request_meets_no_provider_but_behind_the_inner_listener() {
+    let routes = routes(&demo(), &place());
+    let routes = routes[0]["virtual_hosts"][0]["routes"].as_array().unwrap();
+    let is_hedging = |r: &&Value| !r["route"]["hedge_policy"].is_null();
+    for route in routes.iter().filter(is_hedging) {
+        assert_eq!(route["route"]["cluster"], "ark-hedge");
+        let policy = &route["route"]["retry_policy"];
+        assert!(policy["refresh_cluster_on_retry"].is_null());
+        assert!(policy["per_try_idle_timeout"].is_null());
+        assert_eq!(route["match"]["headers"][0]["name"], "x-ark-hedge");
+    }
+    assert_eq!(routes.iter().filter(is_hedging).count(), 2);
+    let inner = routes.iter().find(|r| r["name"] == "ark-hedge").unwrap();
+    assert!(inner["route"]["retry_policy"].is_null(), "one attempt");
+    let removed = inner["request_headers_to_remove"].as_array().unwrap();
+    for header in [
+        "x-ark-hedge",
+        "x-ark-order",
+        "x-ark-first-byte-ms",
+        "x-ark-total-ms",
+    ] {
+        assert!(removed.contains(&json!(header)), "{header}");
+    }
+}
+
+/// A file's Envoy gets an inner listener only where it has a use for one; the other always has it, so
+/// that no snapshot asks for it too early.
+#[test]
+fn the_inner_listener_is_there_before_it_is_needed() {
+    let dynamic = |config: &Config| listeners(config, &place(), Mode::Dynamic);
+    assert_eq!(dynamic(&demo())[1], dynamic(&with_extras())[1]);
+    for (config, there) in [(demo(), false), (with_extras(), true)] {
+        let file = static_config(&config, &place(), &snapshot(&config));
+        let resources = &file["static_resources"];
+        assert_eq!(resources["listeners"].as_array().unwrap().len() == 2, there);
+        assert_eq!(!file["bootstrap_extensions"].is_null(), there);
+        let clusters = resources["clusters"].as_array().unwrap();
+        assert_eq!(clusters.contains(&hedge::cluster()), there);
+    }
+    let bootstrap: Value = serde_saphyr::from_str(BOOTSTRAP).unwrap();
+    assert_eq!(
+        bootstrap["bootstrap_extensions"],
+        hedge::bootstrap_extensions()
+    );
 }

@@ -252,7 +252,8 @@ fn told(attempt: &Running, now: Us) -> Told {
                 | Verdict::ServerError
                 | Verdict::Auth
                 | Verdict::FirstEvent
-                | Verdict::Abandoned => None,
+                | Verdict::Abandoned
+                | Verdict::Hedged => None,
             },
             duration_us: now - attempt.started,
             output_tokens: output,

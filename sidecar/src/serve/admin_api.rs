@@ -92,6 +92,7 @@ fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
             Err(error) => http::text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
         "/v1/scores" => http::readable_json(StatusCode::OK, &shared.control().scores_view(now)),
+        "/v1/shadows" => http::readable_json(StatusCode::OK, &shared.control().shadows_view()),
         "/v1/config" => http::readable_json(StatusCode::OK, &shared.control().config_view(now)),
         "/v1/keys" => keys::list(shared),
         "/v1/providers" => {
@@ -123,6 +124,6 @@ fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains",
+         /v1/providers /v1/canaries /v1/drains /v1/shadows",
     )
 }

@@ -8,7 +8,8 @@ use super::super::node::Node;
 use super::super::shape::{ModelConfig, ModelTimeoutsConfig, RequiresConfig, TargetConfig};
 use super::price::Written;
 use super::{
-    MOST_TARGETS, Names, capability, compliance, price, read_model_name, read_reference, rules,
+    MOST_TARGETS, Names, capability, compliance, extra, price, read_model_name, read_reference,
+    rules,
 };
 
 /// Largest weight of a target.
@@ -57,8 +58,16 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ModelConfig> {
     });
     let known = (name.as_deref(), targets.as_deref());
     let rules = rules::read(&mut fields, names, known);
+    let shadow = fields.maybe("shadow", |node| {
+        extra::read_shadow(node, (names, name.as_deref()), targets.as_deref())
+    });
+    let hedge = fields.maybe("hedge", |node| {
+        extra::read_hedge(node, timeouts, targets.as_deref())
+    });
     fields.finish("")?;
     Some(ModelConfig {
+        shadow: shadow?,
+        hedge: hedge?,
         name: name?,
         timeouts: timeouts?,
         order: order?,
@@ -132,7 +141,11 @@ fn read_timeouts(node: &Node<'_>) -> Option<ModelTimeoutsConfig> {
     Some(timeouts)
 }
 
-fn read_target(node: &Node<'_>, names: &Names, name: Option<&str>) -> Option<TargetConfig> {
+pub(super) fn read_target(
+    node: &Node<'_>,
+    names: &Names,
+    name: Option<&str>,
+) -> Option<TargetConfig> {
     let mut fields = node.fields()?;
     let provider = fields.must("provider", |node| {
         read_reference(node, "provider", &names.providers)

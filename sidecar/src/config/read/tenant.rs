@@ -10,7 +10,7 @@ use super::compliance;
 use super::price::read_date;
 use super::{MOST_KEYS, MOST_MODELS, Names, read_name, read_reference};
 
-const PRIORITIES: [(&str, Priority); 3] = [
+pub(super) const PRIORITIES: [(&str, Priority); 3] = [
     ("critical", Priority::Critical),
     ("standard", Priority::Standard),
     ("batch", Priority::Batch),
