@@ -20,6 +20,7 @@ mod stream;
 mod usage;
 
 pub use answer::{read_answer, write_answer};
+pub(crate) use block::is_own_kind;
 pub use count::{count_tokens_body, count_tokens_request, estimate_tokens};
 pub use error::{error_body, read_error, refusal_body};
 pub use models::{model_object, models_list};

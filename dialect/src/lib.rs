@@ -18,6 +18,7 @@ pub mod gemini;
 pub mod loss;
 pub mod meter;
 pub mod openai_chat;
+mod present;
 pub mod provider_error;
 pub mod responses;
 pub mod translate;
@@ -26,3 +27,8 @@ pub mod vendor;
 // What the signatures here speak of is exported with them; the rest is `ark-wire`'s to give.
 use ark_wire::{bytes, json_scan, path, relay, request, sse};
 pub use ark_wire::{rewrite, usage};
+
+/// The examples of the crate's front page are tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -79,6 +81,22 @@ pub enum Field {
     Metadata,
     /// `stream_options` of which the provider knows nothing.
     StreamOptions,
+    /// Of the answer: where its words come from, as annotations, citations or grounding.
+    AnswerAnnotations,
+    /// Of the answer: images that the model made.
+    AnswerImages,
+    /// Of the answer: sound; what was spoken is there as text.
+    AnswerAudio,
+    /// Of the answer: other files that the model made.
+    AnswerFiles,
+    /// Of the answer: what the provider's own tools were asked and said.
+    AnswerServerTools,
+    /// Of the answer: what the model thought, where the client's dialect has no place for it.
+    AnswerReasoning,
+    /// Of the answer: calls of tools, where the client's dialect has no place for them.
+    AnswerToolCalls,
+    /// Of the answer: a part that only its own dialect knows.
+    AnswerOther,
     /// A top-level member that no other dialect has, by its name.
     Unknown(String),
 }
@@ -97,7 +115,7 @@ const NAME_LIMIT_BYTES: usize = 64;
 
 impl Field {
     /// All but [`Field::Unknown`].
-    pub const KNOWN: [Self; 31] = [
+    pub const KNOWN: [Self; 39] = [
         Self::Messages,
         Self::Name,
         Self::Images,
@@ -129,6 +147,14 @@ impl Field {
         Self::User,
         Self::Metadata,
         Self::StreamOptions,
+        Self::AnswerAnnotations,
+        Self::AnswerImages,
+        Self::AnswerAudio,
+        Self::AnswerFiles,
+        Self::AnswerServerTools,
+        Self::AnswerReasoning,
+        Self::AnswerToolCalls,
+        Self::AnswerOther,
     ];
 
     /// What an entry of [`crate::chat::ChatRequest::unknown`] stands for.
@@ -140,6 +166,31 @@ impl Field {
             Some(("messages", _)) => Self::Messages,
             Some(("stream_options", _)) => Self::StreamOptions,
             Some(_) | None => Self::Unknown(name.to_owned()),
+        }
+    }
+
+    /// What a part of an answer is, by the name of its kind in its own dialect, where no other has a
+    /// place for it: Anthropic's types of content blocks, the members of Gemini's parts.
+    #[must_use]
+    pub fn of_answer_part(kind: &str, part: &Value) -> Self {
+        match kind {
+            "inlineData" | "fileData" => {
+                let media_type = part.get("mimeType").and_then(Value::as_str);
+                match media_type.unwrap_or_default().split('/').next() {
+                    Some("image") => Self::AnswerImages,
+                    Some("audio") => Self::AnswerAudio,
+                    Some(_) | None => Self::AnswerFiles,
+                }
+            }
+            "container_upload" => Self::AnswerFiles,
+            "executableCode"
+            | "codeExecutionResult"
+            | "toolCall"
+            | "toolResponse"
+            | "server_tool_use"
+            | "mcp_tool_use" => Self::AnswerServerTools,
+            _ if kind.ends_with("_tool_result") => Self::AnswerServerTools,
+            _ => Self::AnswerOther,
         }
     }
 
@@ -199,6 +250,14 @@ impl Field {
             Self::User => "user",
             Self::Metadata => "metadata",
             Self::StreamOptions => "stream_options",
+            Self::AnswerAnnotations => "answer.annotations",
+            Self::AnswerImages => "answer.images",
+            Self::AnswerAudio => "answer.audio",
+            Self::AnswerFiles => "answer.files",
+            Self::AnswerServerTools => "answer.server_tools",
+            Self::AnswerReasoning => "answer.reasoning",
+            Self::AnswerToolCalls => "answer.tool_calls",
+            Self::AnswerOther => "answer.other",
             Self::Unknown(_) => "other",
         }
     }
@@ -216,7 +275,15 @@ impl Field {
             | Self::ToolChoice
             | Self::ResponseFormat
             | Self::Logprobs
-            | Self::N => Severity::Content,
+            | Self::N
+            | Self::AnswerAnnotations
+            | Self::AnswerImages
+            | Self::AnswerAudio
+            | Self::AnswerFiles
+            | Self::AnswerServerTools
+            | Self::AnswerReasoning
+            | Self::AnswerToolCalls
+            | Self::AnswerOther => Severity::Content,
             // A tool that is no function, by its type.
             Self::Unknown(name) if name.starts_with("tools.") => Severity::Content,
             Self::StrictTools
@@ -249,6 +316,12 @@ impl Field {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Losses(std::collections::BTreeSet<Loss>);
 
+impl FromIterator<Loss> for Losses {
+    fn from_iter<I: IntoIterator<Item = Loss>>(losses: I) -> Self {
+        Self(losses.into_iter().collect())
+    }
+}
+
 impl Losses {
     /// Notes that `field` was lost.
     pub fn note(&mut self, field: Field) {
@@ -261,6 +334,23 @@ impl Losses {
         if lost {
             self.note(field);
         }
+    }
+
+    /// The losses in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Loss> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was lost.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The losses in order.

@@ -2,7 +2,8 @@
 
 use crate::provider_error::ProviderError;
 use crate::relay::{RelayOut, StreamRelay};
-use crate::translate::{Client, ErrorForm, write_error};
+use crate::sse::SseReader;
+use crate::translate::{Client, ErrorForm, Wire, write_error};
 use crate::usage::Usage;
 use crate::{anthropic, responses};
 use ark_wire::answer::AnswerInspector;
@@ -32,22 +33,30 @@ pub enum Meter {
 }
 
 impl Meter {
-    /// A meter at the start of a stream; `strip_usage` when only the gateway asked for usage.
+    /// A meter at the start of a stream of this provider; `strip_usage` when only the gateway asked for
+    /// usage.
     #[must_use]
-    pub fn new(client: Client, strip_usage: bool) -> Self {
+    pub fn new(client: Client, wire: Wire, strip_usage: bool) -> Self {
         match client {
             Client::Messages | Client::CountTokens => Self::Messages(Box::default()),
             Client::Responses => Self::Responses(Box::default()),
             Client::Chat | Client::Completions | Client::Embeddings => {
-                Self::Chunks(Box::new(StreamRelay::new(strip_usage)))
+                let relay = StreamRelay::new(strip_usage);
+                let odd = matches!(wire, Wire::Openai(vendor) if vendor.quirks().base_resp);
+                Self::Chunks(Box::new(if odd {
+                    relay.watching_base_resp()
+                } else {
+                    relay
+                }))
             }
         }
     }
 
-    /// Reads the next bytes, `last` with the last ones.
+    /// Reads the next bytes, `last` with the last ones. An error in a vendor's own form becomes one of
+    /// the client's, and nothing follows it.
     pub fn push(&mut self, chunk: &[u8], last: bool) -> RelayOut {
         match self {
-            Self::Chunks(relay) => return relay.push(chunk, last),
+            Self::Chunks(relay) => return relayed(relay, chunk, last),
             Self::Responses(meter) => meter.push(chunk),
             Self::Messages(meter) => meter.push(chunk),
         }
@@ -111,9 +120,72 @@ impl Meter {
     }
 }
 
+fn relayed(relay: &mut StreamRelay, chunk: &[u8], last: bool) -> RelayOut {
+    let out = relay.push(chunk, last);
+    let Some(event) = relay.take_foreign_error() else {
+        return out;
+    };
+    let mut bytes = match out {
+        RelayOut::Unchanged => chunk.to_vec(),
+        RelayOut::Replace(bytes) => bytes,
+    };
+    bytes.extend_from_slice(b"data: ");
+    bytes.extend(write_error(ErrorForm::Openai, &reported(&event)));
+    bytes.extend_from_slice(b"\n\n");
+    RelayOut::Replace(bytes)
+}
+
+/// What an event says that is an error.
+fn reported(event: &[u8]) -> ProviderError {
+    let mut error = None;
+    let mut reader = SseReader::new(event.len() + 4);
+    let mut sink = |event: crate::sse::Event<'_>| error = Some(ProviderError::read(event.data));
+    // A large event has no more to say than this; the bound is never met.
+    let read = reader.push(event, &mut sink);
+    let read = read.and_then(|()| reader.push(b"\n\n", &mut sink));
+    let known = error.filter(|_| read.is_ok());
+    known.unwrap_or_else(ProviderError::truncated)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vendor::Vendor;
+
+    #[test]
+    fn a_vendors_own_error_reaches_chat_clients_as_openais() {
+        let word = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+        let error = r#"{"object":"error","message":"Service tier capacity exceeded for this model.","type":"invalid_request_error","param":null,"code":"3505"}"#;
+        let base = r#"{"base_resp":{"status_code":1002,"status_msg":"rate limit"}}"#;
+        let wire = |name| Wire::Openai(Vendor::parse(name).unwrap());
+        for (vendor, error, told) in [
+            ("mistral", error, "capacity exceeded"),
+            ("minimax", base, "rate limit"),
+        ] {
+            for size in [1, 9, 1000] {
+                let stream = format!("{word}data: {error}\n\ndata: [DONE]\n\n");
+                let mut meter = Meter::new(Client::Chat, wire(vendor), true);
+                let mut out = Vec::new();
+                for piece in stream.as_bytes().chunks(size).chain([&b""[..]]) {
+                    match meter.push(piece, piece.is_empty()) {
+                        RelayOut::Unchanged => out.extend_from_slice(piece),
+                        RelayOut::Replace(bytes) => out.extend(bytes),
+                    }
+                }
+                let out = String::from_utf8(out).unwrap();
+                let event = out.strip_prefix(word).unwrap();
+                let event = event
+                    .strip_prefix("data: {\"error\":{\"message\":")
+                    .unwrap();
+                assert!(event.contains(told) && event.ends_with("}}\n\n"), "{event}");
+                assert!(meter.saw_error());
+            }
+        }
+        // Where nobody said that it is MiniMax, its form is nothing.
+        let mut meter = Meter::new(Client::Chat, wire("openai"), true);
+        let stream = format!("{word}data: {base}\n\n");
+        assert_eq!(meter.push(stream.as_bytes(), false), RelayOut::Unchanged);
+    }
 
     #[test]
     fn usage_is_read_as_the_client_counts_it() {

@@ -30,7 +30,7 @@ mod write_stream;
 mod tests;
 
 pub use errors::{error_body, read_error};
-pub use read_answer::read_answer;
+pub use read_answer::{read_answer, read_answer_of};
 pub(crate) use read_request::common;
 pub use read_request::read_request;
 pub use read_stream::{EVENT_LIMIT_BYTES, StreamReader};

@@ -5,6 +5,7 @@
 //! provider's rules and written by its client's.
 
 mod answer;
+mod dropped;
 mod stream;
 
 use std::rc::Rc;
@@ -12,8 +13,9 @@ use std::rc::Rc;
 pub use answer::{Answered, answer};
 pub use stream::Translation;
 
-use crate::chat::{BadRequest, ChatRequest, TargetFacts, Written};
+use crate::chat::{BadRequest, ChatRequest, Role, TargetFacts, Written};
 use crate::embeddings::EmbeddingRequest;
+use crate::loss::{Field, Losses};
 use crate::provider_error::ProviderError;
 use crate::vendor::{self, Vendor};
 use crate::{
@@ -145,7 +147,7 @@ pub fn write(
     wire: Wire,
     target: &TargetFacts<'_>,
 ) -> Option<Written> {
-    Some(match (asked, wire) {
+    let mut written = match (asked, wire) {
         (Asked::Embeddings(request), Wire::Gemini(api)) => {
             gemini::write_embeddings(request, target, api)
         }
@@ -171,7 +173,24 @@ pub fn write(
         (Asked::Chat(request), Wire::Anthropic) => anthropic::write_request(request, target),
         (Asked::Chat(request), Wire::Gemini(_)) => gemini::write_request(request, target),
         (Asked::Chat(request), Wire::Bedrock) => bedrock::write_request(request, target),
-    })
+    };
+    if client == Client::Messages && begins_anew(asked, wire) {
+        let mut losses: Losses = written.losses.into_iter().collect();
+        losses.note(Field::Messages);
+        written.losses = losses.into_vec();
+    }
+    Some(written)
+}
+
+/// Whether the beginning of an answer, which a client of Anthropic's puts last to have it continued,
+/// is answered anew: in OpenAI's dialect it is a turn like any other.
+fn begins_anew(asked: &Asked, wire: Wire) -> bool {
+    let Asked::Chat(request) = asked else {
+        return false;
+    };
+    let last = request.turns.last();
+    matches!(wire, Wire::Openai(_) | Wire::Azure { .. })
+        && last.is_some_and(|turn| turn.role == Role::Assistant)
 }
 
 /// Reads a provider's answer that is not a success.

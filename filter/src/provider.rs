@@ -1,6 +1,7 @@
 //! The provider role: runs once per attempt, in the provider's own cluster.
 
 mod answer;
+mod dropped;
 mod failure;
 mod request;
 mod translated;
@@ -34,6 +35,8 @@ pub(crate) struct ProviderFilter {
     reading: Reading,
     /// Bytes of the answer that were read while it was held.
     read: usize,
+    /// Losses of the answer that were taken note of.
+    dropped: usize,
 }
 
 impl ProviderFilter {
@@ -46,6 +49,7 @@ impl ProviderFilter {
             rewrite: Rewrite::None,
             reading: Reading::Pass,
             read: 0,
+            dropped: 0,
         }
     }
 

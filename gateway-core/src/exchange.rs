@@ -262,7 +262,19 @@ impl Exchange {
         }
     }
 
-    /// What the translation for the answering target left out.
+    /// The translation of this attempt's answer left this field out; whether that is new.
+    pub fn answer_lost(&mut self, field: &str) -> bool {
+        let Some(attempt) = self.attempts.last_mut() else {
+            return false;
+        };
+        let new = !attempt.lost.iter().any(|lost| lost == field);
+        if new {
+            attempt.lost.push(field.to_owned());
+        }
+        new
+    }
+
+    /// What the translations for the answering target left out.
     #[must_use]
     pub fn lost(&self) -> &[String] {
         self.current().map_or(&[], |a| a.lost.as_slice())

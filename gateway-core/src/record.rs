@@ -200,7 +200,8 @@ pub struct AttemptRecord {
     pub ttft_us: Option<u64>,
     /// From its start to its end, microseconds.
     pub duration_us: u64,
-    /// What the translation to the target's dialect left out, by `dialect::loss::Field`'s labels.
+    /// What the translations to the target's dialect and of its answer left out, by
+    /// `dialect::loss::Field`'s labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<String>,
     /// The provider's word when to come back, milliseconds.

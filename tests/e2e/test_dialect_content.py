@@ -1,5 +1,6 @@
 """What conversations hold besides words: images, schemas, thoughts, choices of tools."""
 
+import base64
 import json
 
 import pytest
@@ -182,3 +183,59 @@ def test_the_schema_of_a_tool_arrives_as_it_is(tower, voice):
         heard = voice.ask(only(name), voice.user("Well?"), tools=["get_weather"])
         sent = arrived(tower.fleet, name, heard.request_id)["body"]
         assert json.dumps(SCHEMA["properties"]["n"], separators=(",", ":")) in sent.replace(" ", "")
+
+
+# A PDF without a page, and a WAV without a sample.
+PDF = base64.b64encode(b"%PDF-1.4\n%%EOF\n").decode()
+WAV = base64.b64encode(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0").decode()
+
+
+def with_a_document(dialect: str) -> list:
+    """A turn with a PDF, as each client's API has it."""
+    say = {
+        "chat": {"type": "text", "text": "What is this?"},
+        "responses": {"type": "input_text", "text": "What is this?"},
+        "messages": {"type": "text", "text": "What is this?"},
+    }
+    data = f"data:application/pdf;base64,{PDF}"
+    document = {
+        "chat": {"type": "file", "file": {"filename": "a.pdf", "file_data": data}},
+        "responses": {"type": "input_file", "filename": "a.pdf", "file_data": data},
+        "messages": {
+            "type": "document",
+            "title": "a.pdf",
+            "source": {"type": "base64", "media_type": "application/pdf", "data": PDF},
+        },
+    }
+    return [{"role": "user", "content": [document[dialect], say[dialect]]}]
+
+
+@STREAMED
+@pytest.mark.parametrize("name", ["openai", "azure", "anthropic", "gemini", "vertex", "bedrock"])
+def test_a_pdf_arrives(tower, voice, name, stream):
+    heard = voice.ask(only(name), with_a_document(voice.name), stream=stream)
+    assert heard.text.startswith(f"This is {name} answering as {upstream(name)}")
+    assert heard.lost == []
+    sent = arrived(tower.fleet, name, heard.request_id)["body"]
+    assert sent.count(PDF) == 1 and "What is this?" in sent
+
+
+@STREAMED
+@pytest.mark.parametrize("name", ["openai", "gemini", "vertex"])
+def test_sound_arrives(tower, voices, name, stream):
+    """Of the clients' APIs only Chat Completions has sound."""
+    voice = voices["chat"]
+    sound = {"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}}
+    turns = [{"role": "user", "content": [sound, {"type": "text", "text": "What is said?"}]}]
+    heard = voice.ask(only(name), turns, stream=stream)
+    assert heard.text.startswith(f"This is {name}") and heard.lost == []
+    assert arrived(tower.fleet, name, heard.request_id)["body"].count(WAV) == 1
+
+
+@pytest.mark.parametrize("name", ["anthropic", "bedrock"])
+def test_sound_never_reaches_who_cannot_hear(voices, name):
+    voice = voices["chat"]
+    sound = {"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}}
+    with pytest.raises(Refused) as failure:
+        voice.ask(only(name), [{"role": "user", "content": [sound]}])
+    assert (failure.value.status, failure.value.code) == (400, "unsupported")

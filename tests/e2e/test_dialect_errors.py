@@ -96,9 +96,6 @@ COMPLETE = ["openai", "azure", "deepseek", "mistral"]
 @pytest.mark.parametrize("way", BROKEN)
 def test_a_stream_that_breaks_ends_with_an_error_in_the_clients_dialect(voice, name, way):
     passes = voice.name == "chat" or (voice.name, name) == ("responses", "openai")
-    if (voice.name, name, way) == ("chat", "mistral", "error-at:4"):
-        # A vendor's own form of an error in mid-stream passes to chat clients: a known limit.
-        way = "end:4"
     if way == "no-end" and name in COMPLETE and not passes:
         heard = voice.ask(only(name), voice.user("Hello."), f"{name}=no-end", stream=True)
         assert heard.stop == "end" and heard.output_tokens == 16

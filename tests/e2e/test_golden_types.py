@@ -16,10 +16,13 @@ import httpx
 import httpx2
 import openai
 import pytest
+from google import genai
+from google.genai import types as google
 from anthropic.types import message_create_params as anthropic_params
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import completion_create_params as openai_params
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic.alias_generators import to_camel
 
 GOLDEN = Path(__file__).parents[2] / "dialect/tests/golden"
 SECTION = re.compile(r"^## to (\S+)([^\n]*)\n\n```(?:json)?\n(.*?)\n```$", re.DOTALL | re.MULTILINE)
@@ -30,6 +33,19 @@ ASKED = {
     "azure-openai": (openai_params.CompletionCreateParams, set()),
     "anthropic": (anthropic_params.MessageCreateParams, {"temperature", "top_p", "top_k"}),
 }
+
+
+class GeminiRequest(BaseModel):
+    """The body of `generateContent`, made of the types of Google's SDK, which take nothing else."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+    contents: list[google.Content]
+    system_instruction: google.Content | None = None
+    tools: list[google.Tool] | None = None
+    tool_config: google.ToolConfig | None = None
+    generation_config: google.GenerationConfig | None = None
+    service_tier: google.ServiceTier | None = None
 
 
 class Told(NamedTuple):
@@ -164,6 +180,65 @@ def test_requests_have_the_sdks_types(one: Told):
     known = set().union(*(form.__annotations__ for form in forms))
     assert set(body) - known - older == set()
     walk(adapter(params).validate_python({k: v for k, v in body.items() if k not in older}))
+
+
+@pytest.mark.parametrize("one", [p for p in told("asks") if p.values[0].to == "gemini"])
+def test_requests_have_the_types_of_googles_sdk(one: Told):
+    body = json.loads(one.text)
+    if one.story.parent.name == "embeddings":
+        bodies = body.get("requests", [body])
+        assert all(google.Content.model_validate(each["content"]).parts for each in bodies)
+        return
+    read = GeminiRequest.model_validate(body)
+    assert all(content.parts and content.role in ("user", "model") for content in read.contents)
+
+
+# What Google's SDK sends where a story's client asks the same.
+ASKED_OF_GOOGLE: dict[str, google.GenerateContentConfig | None] = {
+    "text": None,
+    "system": google.GenerateContentConfig(system_instruction="You are a terse geographer."),
+    "seed": google.GenerateContentConfig(seed=42),
+    "penalties": google.GenerateContentConfig(frequency_penalty=0.5, presence_penalty=-0.25),
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["json", "stream"])
+@pytest.mark.parametrize("feature", ASKED_OF_GOOGLE)
+def test_googles_sdk_sends_the_same(feature, stream):
+    asked = json.loads(read_asked(GOLDEN / "asks/chat" / f"{feature}.json"))
+    user = next(m["content"] for m in asked["messages"] if m["role"] == "user")
+    seen = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        text = json.dumps({"candidates": [{"content": {"parts": [{"text": "Hi"}]}}]})
+        if stream:
+            return httpx.Response(200, text=f"data: {text}\n\n")
+        return httpx.Response(200, text=text, headers={"content-type": "application/json"})
+
+    http = httpx.Client(transport=httpx.MockTransport(answer))
+    client = genai.Client(api_key="k", http_options=google.HttpOptions(httpx_client=http))
+    config = ASKED_OF_GOOGLE[feature]
+    call = client.models.generate_content_stream if stream else client.models.generate_content
+    got = call(model="gemini-2.5-flash", contents=user, config=config)
+    assert [part.text for part in got] == ["Hi"] if stream else got.text == "Hi"
+    (request,) = seen
+    method = "streamGenerateContent" if stream else "generateContent"
+    assert request.url.path.endswith(f"/models/gemini-2.5-flash:{method}")
+    assert request.url.params.get("alt") == ("sse" if stream else None)
+    assert request.headers["x-goog-api-key"] == "k"
+    (told_of,) = [p.values[0] for p in told("asks") if p.id == f"chat/{feature}-to-gemini"]
+    assert said(json.loads(told_of.text)) == said(json.loads(request.content))
+
+
+def read_asked(file: Path) -> str:
+    return "".join(ln for ln in file.read_text().splitlines(True) if not ln.startswith("// "))
+
+
+def said(body: dict) -> dict:
+    """A request without what says nothing: Google's SDK names the user's role everywhere."""
+    body.get("systemInstruction", {}).pop("role", None)
+    return {name: value for name, value in body.items() if value != {}}
 
 
 @cache

@@ -1,9 +1,10 @@
 //! A stream on its way to the client, chunk by chunk.
 //!
-//! The relay reads usage and takes out the usage chunk that only the gateway asked for. Nothing
-//! else is changed, nothing is reordered, and what the client gets does not depend on how the
-//! stream is cut. Only the tail of a chunk that may turn out to be the usage chunk is held back,
-//! at most [`HOLD_LIMIT_BYTES`] of it (the LF of a CRLF not counted).
+//! The relay reads usage and takes out the usage chunk that only the gateway asked for, and an error
+//! in a vendor's own form with all that follows it. Nothing else is changed, nothing is reordered,
+//! and what the client gets does not depend on how the stream is cut. Only the tail of a chunk that
+//! may turn out to be one of the two is held back, at most [`HOLD_LIMIT_BYTES`] of it (the LF of a
+//! CRLF not counted).
 
 mod block;
 mod output;
@@ -56,6 +57,9 @@ pub struct StreamRelay {
     events: u64,
     saw_done: bool,
     saw_error: bool,
+    foreign_error: Option<Vec<u8>>,
+    /// Nothing follows what was taken out.
+    over: bool,
 }
 
 impl StreamRelay {
@@ -73,7 +77,22 @@ impl StreamRelay {
             events: 0,
             saw_done: false,
             saw_error: false,
+            foreign_error: None,
+            over: false,
         }
+    }
+
+    /// Also looks for errors in MiniMax's `base_resp`, which costs a further look at each chunk.
+    #[must_use]
+    pub fn watching_base_resp(mut self) -> Self {
+        self.plain.watch_base_resp();
+        self
+    }
+
+    /// The event, an error in a vendor's own form, that was taken out of the stream; once. What was
+    /// passed on before it ends between two events, and nothing follows.
+    pub fn take_foreign_error(&mut self) -> Option<Vec<u8>> {
+        self.foreign_error.take()
     }
 
     /// What the provider last said it used. Each report replaces the one before.
@@ -102,6 +121,9 @@ impl StreamRelay {
 
     /// Reads the next bytes; `last` with the last ones, of which there may be none.
     pub fn push(&mut self, chunk: &[u8], last: bool) -> RelayOut {
+        if self.over {
+            return Output::nothing(chunk);
+        }
         if self.after_cr == AfterCr::No
             && self.block.is_fresh()
             && let Some(events) = self.plain.count_events(chunk)
@@ -112,7 +134,9 @@ impl StreamRelay {
         }
         let mut out = Output::new(chunk);
         let mut at = self.late_lf(chunk, &mut out);
-        while let Some(end) = memchr2(b'\n', b'\r', tail(chunk, at)) {
+        while !self.over
+            && let Some(end) = memchr2(b'\n', b'\r', tail(chunk, at))
+        {
             self.block.feed(head(tail(chunk, at), end));
             at += end + 1;
             let is_cr = chunk.get(at - 1) == Some(&b'\r');
@@ -127,6 +151,10 @@ impl StreamRelay {
                     AfterCr::Follows
                 };
             }
+        }
+        if self.over {
+            out.drop_until(chunk.len());
+            return out.finish();
         }
         self.block.feed(tail(chunk, at));
         if last {
@@ -169,14 +197,20 @@ impl StreamRelay {
 
     /// Ends the event under way.
     fn settle(&mut self, out: &mut Output<'_>, at: usize) -> bool {
-        let found = self.block.end();
+        let found = self.block.end(self.plain.watches_base_resp());
         let removed = found.usage_only && self.strip_usage && !self.passing;
         self.passing = false;
         self.usage = found.usage.or(self.usage);
         self.events += u64::from(found.counts);
         self.saw_done |= found.done;
         self.saw_error |= found.error;
-        if removed {
+        if found.foreign_error {
+            let mut event = std::mem::take(&mut self.held);
+            event.extend_from_slice(out.undecided(at));
+            self.foreign_error = Some(event);
+            self.over = true;
+            out.drop_until(at);
+        } else if removed {
             self.held.clear();
             out.drop_until(at);
         } else {
@@ -187,7 +221,9 @@ impl StreamRelay {
     }
 
     fn end_chunk(&mut self, out: &mut Output<'_>, chunk: &[u8]) {
-        if self.strip_usage && !self.passing && self.block.may_be_usage() {
+        let may_go =
+            self.block.may_be_foreign_error() || (self.strip_usage && self.block.may_be_usage());
+        if may_go && !self.passing {
             self.held.extend_from_slice(tail(chunk, out.decided()));
             out.drop_until(chunk.len());
         } else {
@@ -201,5 +237,8 @@ impl StreamRelay {
     fn end_stream(&mut self, out: &mut Output<'_>, at: usize) {
         self.block.end_line();
         self.settle(out, at);
+        if self.over {
+            out.drop_until(at);
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::console;
 use crate::failure::{Failure, Outcome};
 use crate::setup::build::{self, Artefacts, Profile};
 use crate::setup::python::Environment;
-use crate::setup::{envoy, llm, node};
+use crate::setup::{envoy, fakellm, llm, node};
 use crate::steps::{Steps, Verdict, passed_if};
 use crate::workspace::{Workspace, cargo, on_path};
 
@@ -53,6 +53,7 @@ struct Bench {
     python: PathBuf,
     node_modules: Option<PathBuf>,
     llm: Option<PathBuf>,
+    fakellm: Option<PathBuf>,
 }
 
 /// Runs all levels and prints a table.
@@ -131,6 +132,10 @@ fn set_up(workspace: &Workspace) -> Outcome<Bench> {
         python: CLIENTS.ready(workspace)?,
         node_modules: optional("the npm SDK's tests", node::ready(workspace))?.flatten(),
         llm: optional("the real model's tests", llm::ready(workspace))?,
+        fakellm: optional(
+            "the tests with others' providers",
+            fakellm::ready(workspace),
+        )?,
         artefacts: build::all(workspace, Profile::Release)?,
     })
 }
@@ -187,6 +192,12 @@ fn run_pytest(
                 .as_deref()
                 .and_then(venv_of)
                 .map(|folder| ("ARK_LLM_VENV", folder)),
+        )
+        .envs(
+            bench
+                .fakellm
+                .as_deref()
+                .map(|program| ("ARK_FAKELLM", program)),
         );
     let status = child::run(command, E2E_DEADLINE)?;
     if status.code() == Some(ALL_SKIPPED) {

@@ -17,6 +17,8 @@ use super::signature;
 use super::stop::{self, Held};
 use super::usage::{WireUsage, write_usage};
 use crate::chat::{AnswerContext, ChatAnswer, Choice, Finish, Part};
+use crate::loss::{Field, Losses};
+use crate::openai_chat::frame::bare;
 use crate::provider_error::{ErrorClass, ProviderError};
 
 #[derive(Deserialize)]
@@ -37,8 +39,8 @@ struct StopDetails {
 
 /// Reads a provider's answer.
 ///
-/// `citations` of text are not read: no other dialect has a place for them within the text. Blocks
-/// of server tools become [`Part::Foreign`]. The explanation of a refusal becomes
+/// `citations` of text are told of but not read: no other dialect has a place for them within the
+/// text. Blocks of server tools become [`Part::Foreign`]. The explanation of a refusal becomes
 /// [`Part::Refusal`].
 ///
 /// # Errors
@@ -54,7 +56,11 @@ pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     }
     let message: Message = serde_json::from_value(value).map_err(|_form| unreadable())?;
     let mut parts = Vec::with_capacity(message.content.len());
+    let mut foreign = Losses::default();
     for block in message.content {
+        let citations = block.get("citations").and_then(Value::as_array);
+        let cites = citations.is_some_and(|citations| !citations.is_empty());
+        foreign.note_if(cites, Field::AnswerAnnotations);
         parts.extend(read_block(block).ok_or_else(unreadable)?);
     }
     let explanation = message.stop_details.and_then(|details| details.explanation);
@@ -78,6 +84,7 @@ pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
             .and_then(|usage| serde_json::from_value::<WireUsage>(usage).ok())
             .and_then(|usage| usage.inclusive()),
         service_tier,
+        foreign,
     })
 }
 
@@ -152,18 +159,13 @@ pub(super) fn write_head(id: &str, model: &str, json: &mut Json<'_>) {
     json.key("model").string(model);
 }
 
-/// What OpenAI's ids begin with: of no use behind `msg_`.
-const PREFIXES: [&str; 2] = ["chatcmpl-", "resp_"];
-
 /// The id of a message: `msg_…`.
 pub(super) fn message_id<'a>(id: Option<&'a str>, context: &'a AnswerContext) -> Cow<'a, str> {
     let id = id.filter(|id| !id.is_empty()).unwrap_or(&context.id);
     if id.starts_with("msg_") {
         return Cow::Borrowed(id);
     }
-    let mut bare = PREFIXES.iter().filter_map(|known| id.strip_prefix(known));
-    let bare = bare.find(|bare| !bare.is_empty()).unwrap_or(id);
-    Cow::Owned(format!("msg_{bare}"))
+    Cow::Owned(format!("msg_{}", bare(id)))
 }
 
 /// A part as blocks: a call's signature stands before it, as an empty thinking block.

@@ -234,7 +234,7 @@ pub(super) fn input(arguments: &str) -> Cow<'_, str> {
 
 /// Block types that a block of another client's dialect cannot have: those of server tools and of
 /// search results, and the blocks that this crate does not act on.
-pub(super) fn is_own_kind(kind: &str) -> bool {
+pub(crate) fn is_own_kind(kind: &str) -> bool {
     kind.ends_with("_tool_result")
         || matches!(
             kind,

@@ -9,6 +9,8 @@ use super::ANSWER_TOOL;
 use super::error::read_error;
 use super::family::Model;
 use crate::chat::{ChatAnswer, Choice, Finish, Maker, Part, Signature, Source};
+use crate::loss::{Field, Losses};
+use crate::present::Present;
 use crate::provider_error::{ErrorClass, ProviderError};
 use crate::usage::Usage;
 
@@ -42,7 +44,7 @@ struct Message<'a> {
     content: Vec<Block<'a>>,
 }
 
-/// `ContentBlock`, of which one member is there; others than these are not asked for.
+/// `ContentBlock`, of which one member is there; of the last two only that they are there.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Block<'a> {
@@ -56,6 +58,10 @@ struct Block<'a> {
     citations_content: Option<Citations<'a>>,
     #[serde(borrow)]
     image: Option<Image<'a>>,
+    #[serde(default)]
+    audio: Present,
+    #[serde(default)]
+    tool_result: Present,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +99,8 @@ struct ReasoningText<'a> {
 struct Citations<'a> {
     #[serde(borrow, default)]
     content: Vec<Cited<'a>>,
+    #[serde(default)]
+    citations: Present,
 }
 
 #[derive(Debug, Deserialize)]
@@ -179,6 +187,7 @@ pub fn read_answer_of(model: &str, body: &[u8]) -> Result<ChatAnswer, ProviderEr
         parts: Vec::with_capacity(message.content.len()),
         calls: false,
         answered: false,
+        foreign: Losses::default(),
     };
     for block in message.content {
         reader.block(block);
@@ -195,6 +204,7 @@ pub fn read_answer_of(model: &str, body: &[u8]) -> Result<ChatAnswer, ProviderEr
             parts: reader.parts,
             logprobs: None,
         }],
+        foreign: reader.foreign,
         usage: answer.usage.map(TokenUsage::inclusive),
         service_tier: answer
             .service_tier
@@ -208,10 +218,12 @@ struct Reader {
     parts: Vec<Part>,
     calls: bool,
     answered: bool,
+    foreign: Losses,
 }
 
 impl Reader {
     fn block(&mut self, block: Block<'_>) {
+        self.note_foreign(&block);
         let cited = block.citations_content.into_iter().flat_map(|c| c.content);
         let texts = block.text.into_iter().chain(cited.filter_map(|c| c.text));
         self.parts.extend(
@@ -228,6 +240,16 @@ impl Reader {
         if let Some(image) = block.image {
             self.parts.extend(image.part());
         }
+    }
+
+    fn note_foreign(&mut self, block: &Block<'_>) {
+        let cited = block.citations_content.as_ref();
+        let cites = cited.is_some_and(|cited| cited.citations.0);
+        let tool = block.tool_use.as_ref();
+        let served = tool.is_some_and(|tool| tool.kind.is_some()) || block.tool_result.0;
+        self.foreign.note_if(cites, Field::AnswerAnnotations);
+        self.foreign.note_if(block.audio.0, Field::AnswerAudio);
+        self.foreign.note_if(served, Field::AnswerServerTools);
     }
 
     fn call(&mut self, call: ToolUse<'_>) {

@@ -10,6 +10,8 @@ use super::error::{read_error_frame, read_exception};
 use super::family::Model;
 use crate::chat::{Event, Maker, Signature};
 use crate::event_stream::{EventStreamReader, Frame, FrameError};
+use crate::loss::Field;
+use crate::present::Present;
 use crate::provider_error::{ErrorClass, ProviderError};
 use payload::{BlockDelta, BlockStart, BlockStop, MessageStop, Metadata, ReasoningDelta};
 
@@ -86,6 +88,13 @@ fn damaged(error: FrameError) -> ProviderError {
         FrameError::TooLarge => "The provider's stream has a frame that is too large.",
     };
     ProviderError::new(ErrorClass::Server, message)
+}
+
+/// Tells of what no other dialect has a place for.
+fn foreign(there: Present, field: Field, sink: &mut Sink<'_>) {
+    if there.0 {
+        sink(Event::Foreign { choice: 0, field });
+    }
 }
 
 /// A content block under way that is not text.
@@ -196,10 +205,16 @@ impl State {
         let said: BlockStart<'_> = serde_json::from_slice(payload)?;
         self.start(sink);
         self.sign(sink);
-        let Some(tool) = said.start.and_then(|start| start.tool_use) else {
+        let Some(start) = said.start else {
+            return Ok(());
+        };
+        foreign(start.image, Field::AnswerImages, sink);
+        foreign(start.tool_result, Field::AnswerServerTools, sink);
+        let Some(tool) = start.tool_use else {
             return Ok(());
         };
         let kind = if tool.kind.is_some() {
+            foreign(Present(true), Field::AnswerServerTools, sink);
             Kind::Other
         } else if tool.name != ANSWER_TOOL {
             let call = self.calls;
@@ -233,6 +248,8 @@ impl State {
         let Some(delta) = said.delta else {
             return Ok(());
         };
+        foreign(delta.citation, Field::AnswerAnnotations, sink);
+        foreign(delta.image, Field::AnswerImages, sink);
         if let Some(reasoning) = delta.reasoning_content {
             self.reasoning(reasoning, sink);
             if self.over {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{ChatRequest, Part};
 use crate::embeddings::Encoding;
+use crate::loss::Losses;
 use crate::usage::Usage;
 
 /// An answer to a [`ChatRequest`].
@@ -21,6 +22,8 @@ pub struct ChatAnswer {
     pub usage: Option<Usage>,
     /// The class of service that was used, in the provider's words.
     pub service_tier: Option<String>,
+    /// What it holds beside the parts of its choices that no other dialect has a place for.
+    pub foreign: Losses,
 }
 
 /// One of the answers.

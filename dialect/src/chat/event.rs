@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{Finish, Signature};
+use crate::loss::Field;
 use crate::provider_error::ProviderError;
 use crate::usage::Usage;
 
@@ -81,6 +82,13 @@ pub enum Event<'a> {
         call: u32,
         /// The piece.
         json: Cow<'a, str>,
+    },
+    /// Something that no other dialect has a place for: a loss wherever another is written.
+    Foreign {
+        /// Which answer.
+        choice: u32,
+        /// What it is: one of the fields of answers.
+        field: Field,
     },
     /// Log probabilities of the pieces just before, as OpenAI's `logprobs` object.
     Logprobs {

@@ -153,7 +153,8 @@ impl StreamWriter {
             | Event::ReasoningSignature { .. }
             | Event::RedactedReasoning { .. }
             | Event::ToolCall { .. }
-            | Event::ToolArguments { .. } => {}
+            | Event::ToolArguments { .. }
+            | Event::Foreign { .. } => {}
         }
     }
 

@@ -4,6 +4,7 @@ use super::error::{blocked, find, own, unreadable};
 use super::finish::{broken, finish};
 use super::wire::{Candidate, FunctionCall, Part, Response, Text, UsageMetadata, arguments};
 use crate::chat::{self, ChatAnswer, Choice, Finish, MadeIds, Maker, Signature};
+use crate::loss::{Field, Losses};
 use crate::provider_error::{ErrorClass, ProviderError};
 
 /// Reads the body of a successful answer, as [`read_answer_of`] does, of which nothing is known.
@@ -42,6 +43,9 @@ pub fn read_answer_of(id: &str, body: &[u8]) -> Result<ChatAnswer, ProviderError
     candidates.sort_by_key(|candidate| candidate.index.unwrap_or_default());
     let given: Option<String> = Text::said(response.response_id).map(Into::into);
     let ids = MadeIds::of(given.as_deref().unwrap_or(id));
+    let mut foreign = Losses::default();
+    let cites = candidates.iter().any(Candidate::has_sources);
+    foreign.note_if(cites, Field::AnswerAnnotations);
     let choices = (0u32..)
         .zip(candidates)
         .map(|(choice, candidate)| read_choice(choice, ids, candidate));
@@ -52,6 +56,7 @@ pub fn read_answer_of(id: &str, body: &[u8]) -> Result<ChatAnswer, ProviderError
         choices: choices.collect::<Result<_, _>>()?,
         usage: response.usage_metadata.and_then(UsageMetadata::usage),
         service_tier: None,
+        foreign,
     })
 }
 

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::generation::Generation;
-use super::media::{audio_part, source_part, titled};
+use super::media::{audio_part, source_part};
 use super::request::{Args, Content, FunctionCall, FunctionResponse, Model, Outcome, Part, Said};
+use crate::chat::said::titled;
 use crate::chat::{self, ChatRequest, MadeIds, Maker, Role, Signature, Source, Turn};
 use crate::loss::{Field, Losses};
 

@@ -60,14 +60,6 @@ pub(super) fn source_part<'a>(
     }
 }
 
-/// A document that is text, its title before it.
-pub(super) fn titled<'a>(title: Option<&str>, text: &'a str) -> Cow<'a, str> {
-    match title.filter(|title| !title.is_empty()) {
-        Some(title) => Cow::Owned(format!("{title}\n\n{text}")),
-        None => Cow::Borrowed(text),
-    }
-}
-
 /// A part for a sound in OpenAI's form.
 pub(super) fn audio_part<'a>(data: &'a str, format: &str) -> Part<'a> {
     let media_type = TYPES

@@ -7,6 +7,7 @@ use super::error::{blocked, find, own, unreadable};
 use super::finish::{broken, finish};
 use super::wire::{Candidate, FunctionCall, Part, Response, Text, UsageMetadata, arguments};
 use crate::chat::{Event, Finish, MadeIds};
+use crate::loss::Field;
 use crate::provider_error::{BODY_LIMIT_BYTES, ErrorClass, ProviderError};
 use crate::sse::SseReader;
 use crate::usage::Usage;
@@ -22,8 +23,8 @@ const CANDIDATES_LIMIT: usize = 16;
 ///
 /// Gemini marks no end but by closing: a stream that ends after a `finishReason` of every candidate
 /// is whole. Chunks may follow a `finishReason` (the models before 2.0 repeat `STOP` in every chunk,
-/// and candidates end one by one), so `Finish` and `End` come at the end of the bytes. Parts that
-/// no other dialect has (`inlineData`, `executableCode`, …) have no event and are left out.
+/// and candidates end one by one), so `Finish` and `End` come at the end of the bytes. Of parts that
+/// no other dialect has (`inlineData`, `executableCode`, …) is told that they are there.
 #[derive(Debug)]
 pub struct StreamReader {
     events: SseReader,
@@ -200,7 +201,12 @@ impl Progress {
         sink: &mut Sink<'_>,
     ) -> Result<(), ProviderError> {
         let ids = self.ids;
+        let cites = candidate.has_sources();
         let state = self.state(candidate.index.unwrap_or_default())?;
+        if cites {
+            let (choice, field) = (state.index, Field::AnswerAnnotations);
+            sink(Event::Foreign { choice, field });
+        }
         for part in candidate.content.unwrap_or_default().parts {
             state.part(part, ids, sink);
         }
@@ -303,6 +309,10 @@ impl Candidacy {
         prove(sink);
         if let Some(text) = text {
             sink(Event::Text { choice, text });
+        }
+        if let Some((kind, value)) = part.foreign {
+            let field = Field::of_answer_part(kind, &value);
+            sink(Event::Foreign { choice, field });
         }
     }
 }

@@ -9,6 +9,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
+use crate::present::Present;
 use crate::usage::Usage;
 
 /// `GenerateContentResponse`: a whole answer, or a chunk of one.
@@ -48,6 +49,16 @@ pub(super) struct Candidate<'a> {
     /// Left out where it is 0.
     pub(super) index: Option<u32>,
     pub(super) logprobs_result: Option<LogprobsResult>,
+    grounding_metadata: Present,
+    citation_metadata: Present,
+    url_context_metadata: Present,
+}
+
+impl Candidate<'_> {
+    /// Whether it says where its words come from.
+    pub(super) fn has_sources(&self) -> bool {
+        self.grounding_metadata.0 || self.citation_metadata.0 || self.url_context_metadata.0
+    }
 }
 
 #[derive(Default, Deserialize)]

@@ -275,11 +275,25 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
 pub(super) struct Content<'a> {
     pub(super) text: Text<'a>,
     pub(super) thinking: String,
+    pub(super) odd: OddParts,
+}
+
+/// Which parts a message has that say nothing in words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct OddParts {
+    /// Images.
+    pub(super) images: bool,
+    /// Mistral's references to sources.
+    pub(super) references: bool,
+    /// Others.
+    pub(super) others: bool,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default)]
 struct ContentPart<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
     #[serde(borrow)]
     text: Text<'a>,
     #[serde(borrow)]
@@ -318,19 +332,27 @@ impl<'de: 'a, 'a> Lenient<'de> for Content<'a> {
     fn text(text: Cow<'de, str>) -> Self {
         Self {
             text: Text::text(text),
-            thinking: String::new(),
+            ..Self::default()
         }
     }
 
     fn elements<A: SeqAccess<'de>>(elements: A) -> Result<Self, A::Error> {
         let (mut text, mut thinking) = (String::new(), String::new());
+        let mut odd = OddParts::default();
         for part in Many::<ContentPart<'_>>::elements(elements)?.0 {
             text.push_str(part.text.as_str());
             thinking.push_str(part.thinking.0.as_str());
+            match part.kind.as_str() {
+                "" | "text" | "thinking" => {}
+                "image_url" => odd.images = true,
+                "reference" => odd.references = true,
+                _ => odd.others = true,
+            }
         }
         Ok(Self {
             text: Text(Some(Cow::Owned(text))),
             thinking,
+            odd,
         })
     }
 }

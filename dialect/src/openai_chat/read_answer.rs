@@ -2,7 +2,8 @@
 
 use super::wire::{Answer, Call, Choice as WireChoice, Function, Said};
 use super::{errors, finish, reasoning};
-use crate::chat::{ChatAnswer, Choice, Finish, Maker, Part, Signature};
+use crate::chat::{ChatAnswer, Choice, Finish, MadeIds, Maker, Part, Signature};
+use crate::loss::{Field, Losses};
 use crate::provider_error::ProviderError;
 
 /// Reads a `chat.completion` (OpenAI's `CreateChatCompletionResponse`), with what compatible vendors
@@ -11,6 +12,15 @@ use crate::provider_error::ProviderError;
 /// # Errors
 /// The error that hides in a 200, or that it is no such answer.
 pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
+    read_answer_of("", body)
+}
+
+/// As [`read_answer`]; `id` is one that no other answer has, for where the provider gave none: a call
+/// without an id gets one of [`MadeIds`].
+///
+/// # Errors
+/// As [`read_answer`].
+pub fn read_answer_of(id: &str, body: &[u8]) -> Result<ChatAnswer, ProviderError> {
     let Ok(answer) = serde_json::from_slice::<Answer<'_>>(body) else {
         return Err(errors::unreadable());
     };
@@ -21,25 +31,46 @@ pub fn read_answer(body: &[u8]) -> Result<ChatAnswer, ProviderError> {
         return Err(errors::unreadable());
     }
     let usage = answer.usage();
+    let mut foreign = Losses::default();
+    foreign.note_if(answer.has_sources(), Field::AnswerAnnotations);
+    let given = answer.id.owned();
+    let ids = MadeIds::of(given.as_deref().unwrap_or(id));
     let mut choices = Vec::new();
     let mut indexed: Vec<_> = answer.choices.into_iter().enumerate().collect();
     indexed.sort_by_key(|(at, choice)| choice.index.0.unwrap_or(*at as u64));
-    for (number, (_, choice)) in indexed.into_iter().enumerate() {
-        choices.push(read_choice(choice, number)?);
+    for (number, (_, choice)) in (0u32..).zip(indexed) {
+        if let Some(said) = &choice.message.0 {
+            said.foreign(|field| foreign.note(field));
+        }
+        choices.push(read_choice(
+            choice,
+            Made {
+                ids,
+                choice: number,
+            },
+        )?);
     }
     Ok(ChatAnswer {
-        id: answer.id.owned(),
+        id: given,
         model: answer.model.owned(),
         created: answer.created.0.filter(|&created| created > 0),
         choices,
         usage,
         service_tier: answer.service_tier.owned(),
+        foreign,
     })
 }
 
-fn read_choice(choice: WireChoice<'_>, number: usize) -> Result<Choice, ProviderError> {
+/// Names the calls of a choice that have no id.
+#[derive(Clone, Copy)]
+struct Made {
+    ids: MadeIds,
+    choice: u32,
+}
+
+fn read_choice(choice: WireChoice<'_>, made: Made) -> Result<Choice, ProviderError> {
     let said = choice.message.0.unwrap_or_default();
-    let parts = parts(*said, number);
+    let parts = parts(*said, made);
     let calls = parts.iter().any(|p| matches!(p, Part::ToolCall { .. }));
     let finish: Finish = finish::read(choice.finish_reason.as_str(), calls)?;
     Ok(Choice {
@@ -49,7 +80,7 @@ fn read_choice(choice: WireChoice<'_>, number: usize) -> Result<Choice, Provider
     })
 }
 
-fn parts(said: Said<'_>, choice: usize) -> Vec<Part> {
+fn parts(said: Said<'_>, made: Made) -> Vec<Part> {
     let flat = said.reasoning_content.get().or(said.reasoning.get());
     let flat = flat.map(std::borrow::Cow::into_owned);
     let thinking = Some(said.content.thinking).filter(|text| !text.is_empty());
@@ -58,20 +89,20 @@ fn parts(said: Said<'_>, choice: usize) -> Vec<Part> {
     let spoken = said.audio.0.and_then(|sound| sound.transcript.owned());
     parts.extend(spoken.map(Part::text));
     parts.extend(said.refusal.owned().map(|text| Part::Refusal { text }));
-    parts.extend(calls(said.tool_calls.0, choice));
+    parts.extend(calls(said.tool_calls.0, made));
     if let Some(function) = said.function_call.0 {
-        parts.push(called(String::new(), *function, None, choice, 0));
+        parts.push(called(String::new(), *function, None, (made, 0)));
     }
     parts
 }
 
-fn calls<'a>(calls: Vec<Call<'a>>, choice: usize) -> impl Iterator<Item = Part> + use<'a> {
-    let calls = calls.into_iter().enumerate();
+fn calls<'a>(calls: Vec<Call<'a>>, made: Made) -> impl Iterator<Item = Part> + use<'a> {
+    let calls = (0u32..).zip(calls);
     calls.map(move |(number, call)| {
         let signature = signature(&call);
         let function = call.function.0.unwrap_or_default();
         let id = call.id.owned().unwrap_or_default();
-        called(id, function, signature, choice, number)
+        called(id, function, signature, (made, number))
     })
 }
 
@@ -85,21 +116,15 @@ pub(super) fn signature(call: &Call<'_>) -> Option<Signature> {
     })
 }
 
-/// The id of a call that has none, from its place.
-pub(super) fn made_id(choice: usize, call: usize) -> String {
-    format!("call_{choice}_{call}")
-}
-
 fn called(
     id: String,
     function: Function<'_>,
     signature: Option<Signature>,
-    choice: usize,
-    number: usize,
+    (made, number): (Made, u32),
 ) -> Part {
     Part::ToolCall {
         id: if id.is_empty() {
-            made_id(choice, number)
+            made.ids.id(made.choice, number)
         } else {
             id
         },

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use super::lenient::Text;
-use super::read_answer::{made_id, signature};
+use super::read_answer::signature;
 use super::wire::{Choice, Detail, Function, Said};
 use super::{errors, finish, reasoning};
-use crate::chat::{Event, Finish, Signature};
+use crate::chat::{Event, Finish, MadeIds, Signature};
 use crate::provider_error::ProviderError;
 
 /// Most choices of a stream: OpenAI's bound of `n`.
@@ -20,11 +20,16 @@ type Sink<'s> = &'s mut dyn FnMut(Event<'_>);
 
 /// What is known of the choices so far.
 #[derive(Debug, Default)]
-pub(super) struct Choices(Vec<State>);
+pub(super) struct Choices {
+    known: Vec<State>,
+    /// For calls without an id.
+    ids: MadeIds,
+}
 
 #[derive(Debug, Default)]
 struct State {
     number: u32,
+    ids: MadeIds,
     finished: bool,
     calls: Vec<Known>,
     /// Index and id of a call of which nothing more is known yet.
@@ -39,14 +44,19 @@ struct Known {
 }
 
 impl Choices {
+    /// Of an answer of this id, which should be unique.
+    pub(super) fn name(&mut self, answer_id: &str) {
+        self.ids = MadeIds::of(answer_id);
+    }
+
     /// Whether there are choices and all have finished.
     pub(super) fn finished(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|choice| choice.finished)
+        !self.known.is_empty() && self.known.iter().all(|choice| choice.finished)
     }
 
     /// Finishes what the provider, who says that all is said, left open.
     pub(super) fn close(&mut self, sink: Sink<'_>) {
-        for state in self.0.iter_mut().filter(|state| !state.finished) {
+        for state in self.known.iter_mut().filter(|state| !state.finished) {
             let calls = !state.calls.is_empty();
             state.finish(
                 if calls {
@@ -70,18 +80,19 @@ impl Choices {
         let Ok(number) = u32::try_from(index) else {
             return Err(errors::unreadable());
         };
-        let known = self.0.iter().position(|state| state.number == number);
+        let known = self.known.iter().position(|state| state.number == number);
         if known.is_none() {
-            if self.0.len() >= CHOICES_LIMIT {
+            if self.known.len() >= CHOICES_LIMIT {
                 return Err(errors::oversized());
             }
-            self.0.push(State {
+            self.known.push(State {
                 number,
+                ids: self.ids,
                 ..State::default()
             });
         }
-        let known = known.unwrap_or(self.0.len().saturating_sub(1));
-        match self.0.get_mut(known) {
+        let known = known.unwrap_or(self.known.len().saturating_sub(1));
+        match self.known.get_mut(known) {
             Some(state) if !state.finished => state.piece(choice, sink),
             _ => Ok(()),
         }
@@ -115,6 +126,7 @@ impl State {
 
     fn said(&mut self, said: Said<'_>, sink: Sink<'_>) -> Result<(), ProviderError> {
         let choice = self.number;
+        said.foreign(|field| sink(Event::Foreign { choice, field }));
         let flat = said.reasoning_content.get().or(said.reasoning.get());
         let thinking = Some(said.content.thinking).filter(|text| !text.is_empty());
         let flat = flat.or(thinking.map(Cow::Owned));
@@ -184,7 +196,7 @@ impl State {
         if new {
             let known = self.calls.get(at).map(|call| call.id.as_str());
             let known = known.filter(|id| !id.is_empty()).map(Cow::Borrowed);
-            let made = || Cow::Owned(made_id(choice as usize, at));
+            let made = || Cow::Owned(self.ids.id(choice, call));
             sink(Event::ToolCall {
                 choice,
                 call,

@@ -4,6 +4,7 @@ use super::errors;
 use super::read_choice::Choices;
 use super::wire::Answer;
 use crate::chat::Event;
+use crate::loss::Field;
 use crate::provider_error::ProviderError;
 use crate::sse::SseReader;
 
@@ -36,12 +37,21 @@ impl Default for StreamReader {
 }
 
 impl StreamReader {
-    /// A reader at the start of a stream.
+    /// A reader at the start of a stream of which nothing is known.
     #[must_use]
     pub fn new() -> Self {
+        Self::of_answer("")
+    }
+
+    /// A reader at the start of a stream; `id` is one that no other answer has, for where the
+    /// provider gives none: a call without an id gets one of [`crate::chat::MadeIds`].
+    #[must_use]
+    pub fn of_answer(id: &str) -> Self {
+        let mut state = State::default();
+        state.choices.name(id);
         Self {
             sse: SseReader::new(EVENT_LIMIT_BYTES),
-            state: State::default(),
+            state,
         }
     }
 
@@ -99,16 +109,23 @@ impl State {
         mut chunk: Answer<'_>,
         sink: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), ProviderError> {
-        let usage = chunk.usage();
+        let (usage, has_sources) = (chunk.usage(), chunk.has_sources());
         let id = std::mem::take(&mut chunk.id).get();
         // Azure begins with a chunk of filter results that has no id.
         if !self.started && (id.is_some() || !chunk.choices.is_empty() || usage.is_some()) {
             self.started = true;
+            if let Some(id) = &id {
+                self.choices.name(id);
+            }
             sink(Event::Start {
                 id,
                 model: chunk.model.get(),
                 created: chunk.created.0.filter(|&created| created > 0),
             });
+        }
+        if has_sources {
+            let field = Field::AnswerAnnotations;
+            sink(Event::Foreign { choice: 0, field });
         }
         for (at, choice) in chunk.choices.into_iter().enumerate() {
             self.choices.piece(at, choice, sink)?;

@@ -10,6 +10,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::lenient::{Content, Count, Few, JsonText, Many, Maybe, Text};
+use crate::loss::Field;
+use crate::present::Present;
 use crate::usage::Usage;
 
 /// An answer, or a chunk of one. What most chunks have not is boxed: the rest is moved about for each
@@ -36,9 +38,17 @@ pub(super) struct Answer<'a> {
     #[serde(borrow)]
     pub(super) message: Text<'a>,
     pub(super) base_resp: Maybe<Box<BaseResponse>>,
+    /// Sources beside the answer: of xAI and Perplexity, and of GLM.
+    citations: Present,
+    web_search: Present,
 }
 
 impl Answer<'_> {
+    /// Whether it names sources beside what is said.
+    pub(super) fn has_sources(&self) -> bool {
+        self.citations.0 || self.web_search.0
+    }
+
     /// The usage, wherever it stands.
     pub(super) fn usage(&self) -> Option<Usage> {
         let top = self.usage.0.as_ref().and_then(|usage| usage.read());
@@ -98,6 +108,29 @@ pub(super) struct Said<'a> {
     pub(super) tool_calls: Many<Call<'a>>,
     #[serde(borrow)]
     pub(super) function_call: Maybe<Box<Function<'a>>>,
+    annotations: Present,
+    /// Of OpenRouter and of vendors whose models draw.
+    images: Present,
+}
+
+impl Said<'_> {
+    /// Tells of what no other dialect has a place for.
+    pub(super) fn foreign(&self, mut note: impl FnMut(Field)) {
+        let sound = self.audio.0.as_ref();
+        let odd = self.content.odd;
+        if self.annotations.0 || odd.references {
+            note(Field::AnswerAnnotations);
+        }
+        if self.images.0 || odd.images {
+            note(Field::AnswerImages);
+        }
+        if sound.is_some_and(|sound| sound.data.0) {
+            note(Field::AnswerAudio);
+        }
+        if odd.others {
+            note(Field::AnswerOther);
+        }
+    }
 }
 
 /// What the model spoke: only its words have a place elsewhere.
@@ -106,6 +139,7 @@ pub(super) struct Said<'a> {
 pub(super) struct Sound<'a> {
     #[serde(borrow)]
     pub(super) transcript: Text<'a>,
+    data: Present,
 }
 
 /// An element of `reasoning_details`, as OpenRouter documents it, and `span`, which is ours.

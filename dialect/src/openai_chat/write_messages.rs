@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::write_request::ReasoningBack;
+use crate::chat::said::titled;
 use crate::chat::{Part, Role, Source, Turn};
 use crate::loss::{Field, Losses};
 
@@ -387,7 +388,7 @@ fn file<'a>(source: &'a Source, name: Option<&'a str>) -> Option<PartOut<'a>> {
             ..FileOut::default()
         },
         Source::Text(text) => {
-            let text = text.into();
+            let text = titled(name, text);
             return Some(PartOut::Text { text });
         }
         Source::Url(_) | Source::FileId(_) => return None,

@@ -111,6 +111,7 @@ impl StreamWriter {
             }
             Event::Finish { choice, finish } => self.finish(*choice, finish, out),
             Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Foreign { .. } => {}
             Event::Ping => frame::ping(out),
             Event::Error(error) => {
                 self.over = true;

@@ -5,6 +5,7 @@ use serde_json::{Map, Number, Value};
 
 use super::item::Written;
 use crate::chat::{AnswerContext, ChatRequest, Effort, Finish, Format, Tool, ToolChoice};
+use crate::openai_chat::frame::bare;
 use crate::provider_error::{ErrorClass, ProviderError};
 use crate::usage::Usage;
 
@@ -29,7 +30,7 @@ impl Head {
         let id = id.filter(|id| !id.is_empty()).unwrap_or(&context.id);
         let model = model.filter(|model| !model.is_empty());
         Self {
-            id: id.strip_prefix("resp_").unwrap_or(id).to_owned(),
+            id: bare(id).to_owned(),
             model: model.unwrap_or(&context.model).to_owned(),
             created: created.unwrap_or(context.created),
             service_tier: None,

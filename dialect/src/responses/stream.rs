@@ -42,6 +42,8 @@ pub struct StreamWriter {
     usage: Option<Usage>,
     held_bytes: usize,
     cut: bool,
+    /// Text that waits for its log probabilities, where the client asked for them.
+    waiting: String,
 }
 
 impl StreamWriter {
@@ -58,6 +60,7 @@ impl StreamWriter {
             usage: None,
             held_bytes: 0,
             cut: false,
+            waiting: String::new(),
         }
     }
 
@@ -72,6 +75,18 @@ impl StreamWriter {
         if self.stage == Stage::Over {
             return;
         }
+        if let Event::Logprobs {
+            choice: 0,
+            logprobs,
+        } = event
+        {
+            return self.logprobs(logprobs, out);
+        }
+        self.flush(out);
+        self.event(event, out);
+    }
+
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start { id, model, created } => {
                 if self.stage == Stage::Waiting {
@@ -85,6 +100,9 @@ impl StreamWriter {
             Event::Finish { choice: 0, finish } => self.finish = Some(finish.clone()),
             Event::Error(error) => self.fail(error, out),
             Event::End => self.end(out),
+            Event::Text { choice: 0, text } if self.context.request.logprobs => {
+                self.waiting.push_str(text);
+            }
             Event::Text { choice: 0, text } => self.piece(Open::Text, text, out),
             Event::Refusal { choice: 0, text } => self.piece(Open::Refusal, text, out),
             Event::Reasoning { choice: 0, text } => self.piece(Open::Reasoning, text, out),
@@ -113,11 +131,7 @@ impl StreamWriter {
                 call,
                 json,
             } => self.arguments(*call, json, out),
-            Event::Logprobs {
-                choice: 0,
-                logprobs,
-            } => self.logprobs(logprobs),
-            // Another choice.
+            // Another choice, or another dialect's alone.
             Event::Text { .. }
             | Event::Refusal { .. }
             | Event::Reasoning { .. }
@@ -126,7 +140,17 @@ impl StreamWriter {
             | Event::ToolCall { .. }
             | Event::ToolArguments { .. }
             | Event::Logprobs { .. }
+            | Event::Foreign { .. }
             | Event::Finish { .. } => {}
+        }
+    }
+
+    /// Appends what waits for log probabilities. To be called when all of a chunk has been written: they
+    /// come in the same event as their text.
+    pub fn flush(&mut self, out: &mut Vec<u8>) {
+        if !self.waiting.is_empty() {
+            let text = std::mem::take(&mut self.waiting);
+            self.piece(Open::Text, &text, out);
         }
     }
 
@@ -175,16 +199,16 @@ impl StreamWriter {
     fn piece(&mut self, kind: Open, text: &str, out: &mut Vec<u8>) {
         let fits = !text.is_empty() && self.admit(text.len());
         if fits && (self.output.open == Some(kind) || self.begin_part(kind, out)) {
-            self.delta(kind, text, out);
+            self.delta(kind, (text, &[]), out);
         }
     }
 
-    fn delta(&mut self, kind: Open, text: &str, out: &mut Vec<u8>) {
+    fn delta(&mut self, kind: Open, (text, odds): (&str, &[Value]), out: &mut Vec<u8>) {
         if let Some(own) = self.output.text() {
             own.push_str(text);
         }
         let name = kind.names(self.output.summary).delta;
-        self.wire.write(name, &self.output.piece(text), out);
+        self.wire.write(name, &self.output.piece(text, odds), out);
     }
 
     /// Begins a part of a kind of text, and an item for it where it needs one.
@@ -245,7 +269,7 @@ impl StreamWriter {
     fn arguments(&mut self, call: u32, json: &str, out: &mut Vec<u8>) {
         let open = Open::Call(call);
         if self.output.open == Some(open) && !json.is_empty() && self.admit(json.len()) {
-            self.delta(open, json, out);
+            self.delta(open, (json, &[]), out);
         }
     }
 
@@ -274,12 +298,19 @@ impl StreamWriter {
         }
     }
 
-    /// They come after their pieces, so only the events that end the part can carry them.
-    fn logprobs(&mut self, object: &Value) {
+    /// They come right after their piece. Where that has gone, only the events that end the part can
+    /// carry them.
+    fn logprobs(&mut self, object: &Value, out: &mut Vec<u8>) {
+        let odds = logprobs(object);
+        let text = std::mem::take(&mut self.waiting);
+        let fits = !text.is_empty() && self.admit(text.len());
+        if fits && (self.output.open == Some(Open::Text) || self.begin_part(Open::Text, out)) {
+            self.delta(Open::Text, (&text, &odds), out);
+        }
         if self.output.open != Some(Open::Text) {
             return;
         }
-        for entry in logprobs(object) {
+        for entry in odds {
             // Its size, roughly: each alternative is a few short members.
             let others = entry.get("top_logprobs").and_then(Value::as_array);
             let entries = others.map_or(1, |others| others.len().saturating_add(1));
@@ -301,7 +332,7 @@ impl StreamWriter {
             && let Some(arguments) = self.output.text()
             && arguments.is_empty()
         {
-            self.delta(open, or_empty_object(""), out);
+            self.delta(open, (or_empty_object(""), &[]), out);
         }
         let names = open.names(self.output.summary);
         if let Some(whole) = self.output.whole() {

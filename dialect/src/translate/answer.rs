@@ -1,8 +1,9 @@
 //! A whole answer, translated.
 
 use crate::chat::{AnswerContext, ChatAnswer};
+use crate::loss::Loss;
 use crate::provider_error::ProviderError;
-use crate::translate::{Client, Wire};
+use crate::translate::{Client, Wire, dropped};
 use crate::usage::Usage;
 use crate::{anthropic, bedrock, completions, embeddings, gemini, openai_chat, responses};
 
@@ -13,6 +14,8 @@ pub struct Answered {
     pub body: Vec<u8>,
     /// What it used, if the provider said.
     pub usage: Option<Usage>,
+    /// What of the provider's answer it does not say, in the order of [`crate::loss::Field`].
+    pub dropped: Vec<Loss>,
 }
 
 /// Translates a whole JSON answer of the target that the provider calls `target_model`.
@@ -31,17 +34,21 @@ pub fn answer(
             Ok(Answered {
                 usage: answer.usage,
                 body: embeddings::write_answer(&answer, context.encoding, &context.model),
+                dropped: Vec::new(),
             })
         }
         Client::CountTokens => gemini::read_count(body).map(|tokens| Answered {
             body: anthropic::count_tokens_body(tokens),
             usage: None,
+            dropped: Vec::new(),
         }),
         Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
             let answer = read((wire, target_model), body, &context.id)?;
+            let legacy = context.request.legacy_functions;
             Ok(Answered {
                 body: write(client, &answer, context),
                 usage: answer.usage,
+                dropped: dropped::of_answer(client, legacy, &answer).into_vec(),
             })
         }
     }
@@ -54,7 +61,7 @@ fn read(
     id: &str,
 ) -> Result<ChatAnswer, ProviderError> {
     match wire {
-        Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_answer(body),
+        Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_answer_of(id, body),
         Wire::Anthropic => anthropic::read_answer(body),
         Wire::Gemini(_) => gemini::read_answer_of(id, body),
         Wire::Bedrock => bedrock::read_answer_of(target_model, body),

@@ -1,8 +1,9 @@
 //! A streamed answer, translated event by event.
 
 use crate::chat::{AnswerContext, Event};
+use crate::loss::Losses;
 use crate::provider_error::{ErrorClass, ProviderError};
-use crate::translate::{Client, Wire};
+use crate::translate::{Client, Wire, dropped};
 use crate::usage::Usage;
 use crate::{anthropic, bedrock, completions, gemini, openai_chat, responses};
 
@@ -30,6 +31,7 @@ struct Progress {
     pieces: u64,
     usage: Option<Usage>,
     failed: Option<ProviderError>,
+    dropped: Losses,
 }
 
 /// One stream on its way from a provider to a client of another dialect.
@@ -40,6 +42,9 @@ struct Progress {
 pub struct Translation {
     reader: Reader,
     writer: Writer,
+    client: Client,
+    /// The client asked with OpenAI's deprecated functions.
+    legacy: bool,
     progress: Progress,
 }
 
@@ -48,7 +53,9 @@ impl Translation {
     #[must_use]
     pub fn new(client: Client, (wire, target_model): (Wire, &str), context: AnswerContext) -> Self {
         let reader = match wire {
-            Wire::Openai(_) | Wire::Azure { .. } => Reader::Openai(Box::default()),
+            Wire::Openai(_) | Wire::Azure { .. } => {
+                Reader::Openai(Box::new(openai_chat::StreamReader::of_answer(&context.id)))
+            }
             Wire::Anthropic => Reader::Anthropic(Box::default()),
             Wire::Gemini(_) => {
                 Reader::Gemini(Box::new(gemini::StreamReader::of_answer(&context.id)))
@@ -57,6 +64,7 @@ impl Translation {
                 Reader::Bedrock(Box::new(bedrock::StreamReader::of_model(target_model)))
             }
         };
+        let legacy = context.request.legacy_functions;
         let writer = match client {
             Client::Chat | Client::Embeddings => {
                 Writer::Chat(Box::new(openai_chat::StreamWriter::new(context)))
@@ -72,6 +80,8 @@ impl Translation {
         Self {
             reader,
             writer,
+            client,
+            legacy,
             progress: Progress::default(),
         }
     }
@@ -80,7 +90,11 @@ impl Translation {
     /// the client gets.
     pub fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) {
         let (writer, progress) = (&mut self.writer, &mut self.progress);
+        let (client, legacy) = (self.client, self.legacy);
         let mut sink = |event: Event<'_>| {
+            if let Some(field) = dropped::of_event(client, legacy, &event) {
+                progress.dropped.note(field);
+            }
             if progress.note(&event) {
                 writer.write(&event, out);
             }
@@ -111,6 +125,7 @@ impl Translation {
                 }
             }
         }
+        self.writer.flush(out);
     }
 
     /// Whether a first piece of the answer has come.
@@ -137,6 +152,12 @@ impl Translation {
         self.progress.usage
     }
 
+    /// What of the provider's answer the client does not get, so far.
+    #[must_use]
+    pub fn dropped(&self) -> &Losses {
+        &self.progress.dropped
+    }
+
     /// Why the stream failed.
     #[must_use]
     pub fn failed(&self) -> Option<&ProviderError> {
@@ -161,7 +182,8 @@ impl Progress {
             | Event::Logprobs { .. }
             | Event::Finish { .. } => self.begun = true,
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Start { .. } | Event::Ping => {}
+            // The client has seen nothing of it: the attempt can still go elsewhere.
+            Event::Foreign { .. } | Event::Start { .. } | Event::Ping => {}
             Event::Error(error) => {
                 self.failed = Some(error.clone());
                 return self.begun;
@@ -180,6 +202,14 @@ impl Progress {
 }
 
 impl Writer {
+    /// All of a chunk has been written.
+    fn flush(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Responses(writer) => writer.flush(out),
+            Self::Chat(_) | Self::Completions(_) | Self::Messages(_) => {}
+        }
+    }
+
     fn write(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         match self {
             Self::Chat(writer) => writer.write(event, out),

@@ -52,6 +52,8 @@ pub struct Quirks {
     pub max_stop: Option<usize>,
     /// Most answers to ask for (`n`).
     pub max_n: Option<u64>,
+    /// Whether it says by `base_resp` that a stream failed.
+    pub base_resp: bool,
     /// Where it puts what the model thought.
     pub reasoning_text: ReasoningText,
     /// Whether it wants that back.

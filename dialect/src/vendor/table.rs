@@ -37,6 +37,7 @@ pub const OPENAI: Quirks = Quirks {
     temperature: (0.0, 2.0),
     max_stop: None,
     max_n: None,
+    base_resp: false,
     reasoning_text: ReasoningText::None,
     reasoning_back: ReasoningBack::LeftOut,
 };
@@ -177,6 +178,7 @@ pub static TABLE: &[Quirks] = &[
         reasoning: Control::None,
         temperature: (0.01, 1.0),
         max_n: Some(1),
+        base_resp: true,
         reasoning_text: ReasoningText::ReasoningDetails,
         ..COMPATIBLE
     },

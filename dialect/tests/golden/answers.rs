@@ -7,10 +7,12 @@ use std::rc::Rc;
 use ark_dialect::chat::{AnswerContext, ChatRequest};
 use ark_dialect::embeddings::Encoding;
 use ark_dialect::gemini::Api;
+use ark_dialect::loss::Loss;
 use ark_dialect::translate::{Client, ErrorForm, Translation, Wire, answer, write_error};
 use ark_dialect::vendor::Vendor;
 use serde_json::Value;
 
+use crate::asks::lost;
 use crate::story::{Input, folder, inputs, pretty};
 
 /// The providers' dialects by the names of their folders.
@@ -30,6 +32,24 @@ const CLIENTS: [(&str, Client); 4] = [
 
 /// The provider's name for the model: whose signatures an answer carries depends on it.
 const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+
+/// What a client gets.
+struct Given {
+    text: String,
+    /// It is only an error.
+    refused: bool,
+    dropped: Vec<Loss>,
+}
+
+impl Given {
+    fn error(client: Client, error: &ark_dialect::provider_error::ProviderError) -> Self {
+        Self {
+            text: shown(client, error),
+            refused: true,
+            dropped: Vec::new(),
+        }
+    }
+}
 
 /// One answer.
 pub struct GoldenAnswer {
@@ -64,6 +84,7 @@ fn context() -> AnswerContext {
         request: Rc::new(ChatRequest {
             model: "asked-model".to_owned(),
             include_usage: true,
+            logprobs: true,
             ..ChatRequest::default()
         }),
         encoding: Encoding::default(),
@@ -92,22 +113,38 @@ impl GoldenAnswer {
         self.input.text.clone().into_bytes()
     }
 
-    /// What a client gets, and whether that is only an error.
-    fn given(&self, client: Client) -> (String, bool) {
+    /// What a client gets.
+    fn given(&self, client: Client) -> Given {
         let bytes = self.bytes();
         if self.is_stream() {
             let mut translation = Translation::new(client, (self.wire, MODEL), context());
             let mut out = Vec::new();
             translation.push(&bytes, true, &mut out);
             return match translation.failed().filter(|_| !translation.begun()) {
-                Some(error) => (shown(client, error), true),
-                None => (String::from_utf8(out).unwrap(), false),
+                Some(error) => Given::error(client, error),
+                None => Given {
+                    text: String::from_utf8(out).unwrap(),
+                    refused: false,
+                    dropped: translation.dropped().iter().cloned().collect(),
+                },
             };
         }
         match answer(client, (self.wire, MODEL), &bytes, &context()) {
-            Ok(answered) => (pretty(&answered.body), false),
-            Err(error) => (shown(client, &error), true),
+            Ok(answered) => Given {
+                text: pretty(&answered.body),
+                refused: false,
+                dropped: answered.dropped,
+            },
+            Err(error) => Given::error(client, &error),
         }
+    }
+
+    /// What each client does not get of it, by the client's name.
+    pub fn dropped(&self) -> Vec<(&'static str, Vec<Loss>)> {
+        let clients = CLIENTS.into_iter();
+        clients
+            .map(|(name, client)| (name, self.given(client).dropped))
+            .collect()
     }
 
     pub fn story(&self) -> String {
@@ -118,13 +155,13 @@ impl GoldenAnswer {
         let answered = self.input.text.trim_end();
         write!(out, "\n## answered\n\n```\n{answered}\n```\n").unwrap();
         for (name, client) in CLIENTS {
-            let (given, refused) = self.given(client);
-            let given = given.trim_end();
-            let how = if refused {
-                " (an error: the next target is tried, or this is shown)"
+            let given = self.given(client);
+            let how = if given.refused {
+                " (an error: the next target is tried, or this is shown)".to_owned()
             } else {
-                ""
+                lost(&given.dropped)
             };
+            let given = given.text.trim_end();
             write!(out, "\n## to {name}{how}\n\n```\n{given}\n```\n").unwrap();
         }
         out

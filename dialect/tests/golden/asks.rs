@@ -245,7 +245,7 @@ fn nameless(body: &[u8]) -> String {
     body.to_string()
 }
 
-fn lost(losses: &[Loss]) -> String {
+pub fn lost(losses: &[Loss]) -> String {
     if losses.is_empty() {
         return String::new();
     }

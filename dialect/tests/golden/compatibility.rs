@@ -1,8 +1,10 @@
 //! docs/compatibility.md, made of the goldens: nothing is claimed that none of them shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+
+use ark_dialect::loss::Loss;
 
 use crate::answers;
 use crate::asks::{self, Ask, CLIENTS, Sent};
@@ -22,6 +24,21 @@ model: its name heads each column.
   target's `capabilities` keep the request away from it.
 - **no**: the provider has nothing of the kind.
 
+";
+
+const NOT_SERVED: &str = "
+## What is not served
+
+- **Rerank** (Cohere's and Jina's `/rerank`): OpenAI's and Anthropic's APIs have no such endpoint, so there is no
+  client dialect to translate from, and routing by tokens, the usage of a record and prices would each need a second
+  measure (documents, search units).
+- **Cohere's own embeddings and chat** (`/v2/embed`, `/v2/chat`): another dialect each. Cohere's OpenAI-compatible
+  endpoint (`https://api.cohere.ai/compatibility/v1`) and Jina's embeddings (`https://api.jina.ai/v1`), which have
+  OpenAI's form, can be named as `kind: openai-compatible` without a vendor; no golden covers what they refuse, so
+  nothing is claimed of them here.
+- **Errors in the middle of a stream that passes**: a chat or completions client gets a vendor's own form (Mistral's,
+  MiniMax's) as OpenAI's. In passing Messages and Responses streams such an event passes as it came, and the dialect's
+  own error event follows it at the stream's end.
 ";
 
 pub fn file() -> PathBuf {
@@ -46,8 +63,9 @@ pub fn document() -> String {
             table(&mut out, &of_client, &vendors());
         }
     }
-    out.push_str("\n## What is answered\n\nStreamed and whole answers that every client dialect (chat, responses, completions, messages) gets translated:\n\n");
+    out.push_str("\n## What is answered\n\nStreamed and whole answers that every client dialect (chat, responses, completions, messages) gets translated.\nWhat a client's dialect has no place for is named in the header `x-ark-translation` as long as the answer's\nhead is not gone: with whole answers always, with streams only what came before the first words. It is in the\nrecord and counted (`ark_translation_losses_total`) in any case.\n\n");
     answered(&mut out);
+    out.push_str(NOT_SERVED);
     out
 }
 
@@ -78,8 +96,35 @@ fn cell(sent: &Sent) -> String {
     }
 }
 
+/// What clients do not get, those together that lose the same.
+fn losses(dropped: &[(&'static str, Vec<Loss>)]) -> String {
+    let mut groups: Vec<(Vec<&str>, &[Loss])> = Vec::new();
+    for (client, losses) in dropped.iter().filter(|(_, losses)| !losses.is_empty()) {
+        match groups.iter_mut().find(|(_, known)| known == losses) {
+            Some((clients, _)) => clients.push(client),
+            None => groups.push((vec![client], losses)),
+        }
+    }
+    if groups.is_empty() {
+        return "yes".to_owned();
+    }
+    let told = groups.iter().map(|(clients, losses)| {
+        let names: Vec<_> = losses
+            .iter()
+            .map(|l| format!("`{}`", l.field.name()))
+            .collect();
+        let whose = if clients.len() == dropped.len() {
+            String::new()
+        } else {
+            format!(" for {}", clients.join(", "))
+        };
+        format!("lossy{whose}: {}", names.join(", "))
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
 fn answered(out: &mut String) {
-    let mut rows: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    let mut rows: BTreeMap<String, BTreeMap<&str, String>> = BTreeMap::new();
     for answer in answers::all() {
         let ending = answer.input.file.extension().unwrap().to_string_lossy();
         let form = if ending == "json" {
@@ -88,19 +133,15 @@ fn answered(out: &mut String) {
             "streamed"
         };
         let row = format!("{} ({form})", answer.input.feature());
-        rows.entry(row).or_default().insert(answer.provider);
+        rows.entry(row)
+            .or_default()
+            .insert(answer.provider, losses(&answer.dropped()));
     }
     let names: Vec<&str> = answers::PROVIDERS.iter().map(|(name, _)| *name).collect();
     writeln!(out, "| answer | {} |", names.join(" | ")).unwrap();
     writeln!(out, "|---|{}", "---|".repeat(names.len())).unwrap();
     for (row, providers) in rows {
-        let cell = |name: &&str| {
-            if providers.contains(*name) {
-                "yes"
-            } else {
-                "—"
-            }
-        };
+        let cell = |name: &&str| providers.get(*name).map_or("—", String::as_str);
         let cells: Vec<_> = names.iter().map(cell).collect();
         writeln!(out, "| {row} | {} |", cells.join(" | ")).unwrap();
     }

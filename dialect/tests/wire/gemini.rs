@@ -184,6 +184,7 @@ impl Gathered {
             | Event::Refusal { .. }
             | Event::Logprobs { .. }
             | Event::Ping
+            | Event::Foreign { .. }
             | Event::Error(_) => {}
         }
     }

@@ -25,4 +25,5 @@ mod openai_chat;
 mod properties;
 mod recorded;
 mod responses;
+mod translating;
 mod vendor;

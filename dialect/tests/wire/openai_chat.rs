@@ -408,6 +408,7 @@ fn answer() -> impl Strategy<Value = ChatAnswer> {
         choices,
         usage,
         service_tier: None,
+        ..ChatAnswer::default()
     })
 }
 

@@ -97,7 +97,9 @@ impl ProviderFilter {
         let target = policy.target(live.exchange.current_target()?)?;
         let wire = wire_of(policy.provider(target.provider)?);
         let client = live.client?;
-        let native = live.passes(client, wire) && !self.translated_anyway;
+        // A request that was written anew in its own dialect gets its answer in that dialect.
+        let own = client.is_native_to(wire) && wire == Wire::Anthropic;
+        let native = own || (live.passes(client, wire) && !self.translated_anyway);
         Some((client, wire, native, live.exchange.stream()))
     }
 
@@ -144,11 +146,11 @@ impl ProviderFilter {
             GateVerdict::NeedMore => Action::Pause,
             GateVerdict::Pass => {
                 self.with_exchange(|e| e.attempt_released(host::now()));
-                let Some((client, ..)) = self.call() else {
+                let Some((client, wire, ..)) = self.call() else {
                     return Action::Continue;
                 };
                 let strip = self.strips_usage();
-                self.reading = Reading::Stream(Box::new(Meter::new(client, strip)));
+                self.reading = Reading::Stream(Box::new(Meter::new(client, wire, strip)));
                 self.on_stream(size, end)
             }
             GateVerdict::ProviderError(GateError::Reported(error)) => self.fail(&error, size),

@@ -41,9 +41,20 @@ impl ProviderFilter {
         }
         host::replace_body(BufferType::HttpResponseBody, size, &out);
         let (usage, pieces) = (translation.usage(), translation.pieces());
+        // Only on the day that something is lost does this copy anything.
+        let dropped = translation.dropped();
+        let lost: Vec<_> = if dropped.len() > self.dropped {
+            dropped.iter().cloned().collect()
+        } else {
+            Vec::new()
+        };
+        self.dropped = dropped.len();
         let (failed, ended) = (translation.failed().is_some(), translation.ended());
         if was_held {
             host::set_response_header("content-type", "text/event-stream");
+            self.answer_lost(&lost);
+        } else {
+            self.stream_lost(&lost);
         }
         self.with_exchange(|exchange| {
             if was_held {
@@ -110,10 +121,13 @@ impl ProviderFilter {
             }
             Ok(answered) => {
                 if held {
+                    self.answer_lost(&answered.dropped);
                     host::set_response_header("content-type", "application/json");
                     let length = answered.body.len().to_string();
                     host::set_response_header("content-length", &length);
                     self.with_exchange(|e| e.attempt_released(host::now()));
+                } else {
+                    self.stream_lost(&answered.dropped);
                 }
                 host::replace_body(BufferType::HttpResponseBody, size, &answered.body);
                 self.complete(answered.usage);

@@ -35,17 +35,18 @@ pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 23] = [
     "x-real-ip",
 ];
 
-/// Removed from answers: cookies of a provider's edge, offers to go around the gateway, and what
-/// tells a client about the operator's account; and what only Ark may say. (`request-id` is Ark's where
+/// Removed from answers: cookies of a provider's edge, its words to browsers, offers to go around the
+/// gateway, and what tells a client about the operator's account; and what only Ark may say. (`request-id` is Ark's where
 /// the client speaks Anthropic's dialect, see `route.rs`.)
-pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 31] = [
+pub(super) const RESPONSE_HEADERS_TO_REMOVE: &[&str] = &[
     "alt-svc",
     "apim-request-id",
     "azureml-model-session",
+    "content-security-policy",
     "eagleid",
     "nel",
-    "openai-organization",
-    "openai-project",
+    "permissions-policy",
+    "referrer-policy",
     "report-to",
     "reporting-endpoints",
     "request-id",
@@ -57,10 +58,15 @@ pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 31] = [
     "x-ark-fallback",
     "x-ark-reject",
     "x-client-request-id",
+    "x-content-type-options",
     "x-cloud-trace-context",
+    "x-download-options",
     "x-ds-trace-id",
     "x-envoy-upstream-service-time",
+    "x-frame-options",
     "x-log-id",
+    "x-permitted-cross-domain-policies",
+    "x-powered-by",
     "x-ratelimit-limit-requests",
     "x-ratelimit-limit-tokens",
     "x-ratelimit-remaining-requests",
@@ -70,6 +76,7 @@ pub(super) const RESPONSE_HEADERS_TO_REMOVE: [&str; 31] = [
     "x-request-time",
     "x-robots-tag",
     "x-runtime",
+    "x-xss-protection",
 ];
 
 /// Credentials by name, with which an earlier attempt or the client may have authenticated.
@@ -82,14 +89,18 @@ const CREDENTIAL_FAMILIES: [&str; 2] = ["x-amz", "x-goog-"];
 const MIRROR: [&str; 2] = ["x-envoy-internal", "x-forwarded-for"];
 
 /// What vendors say of our account, our limits there and their insides, by how it begins: Anthropic,
-/// Amazon, Azure, Google, Cloudflare, DashScope, MiniMax, Mistral, Moonshot, Volcengine, Groq.
-const VENDOR_FAMILIES: [&str; 15] = [
+/// Amazon, Azure, Google, Cloudflare, DashScope, MiniMax, Mistral, Moonshot, OpenAI, Volcengine, Groq.
+/// And what they say to browsers: whose pages may read an answer is not theirs to allow.
+const VENDOR_FAMILIES: [&str; 19] = [
+    "access-control-",
     "alb_",
     "anthropic-",
     "cf-",
+    "cross-origin-",
     "minimax-",
     "mistral-",
     "msh-",
+    "openai-",
     "x-amz",
     "x-dashscope-",
     "x-envoy-",
@@ -97,6 +108,7 @@ const VENDOR_FAMILIES: [&str; 15] = [
     "x-groq-",
     "x-kong-",
     "x-ms-",
+    "x-openai-",
     "x-ratelimit",
     "x-tt-",
 ];

@@ -1,5 +1,8 @@
 //! The event under way, read as it comes.
 
+use memchr::memmem;
+
+use crate::bytes::tail;
 use crate::json_scan::{Keys, Kind, Member, ObjectScanner, Wanted};
 use crate::relay::HOLD_LIMIT_BYTES;
 use crate::usage::Usage;
@@ -7,7 +10,13 @@ use crate::usage::Usage;
 const CHOICES: usize = 0;
 const USAGE: usize = 1;
 const ERROR: usize = 2;
+const OBJECT: usize = 3;
+const TYPE: usize = 4;
+const BASE_RESP: usize = 5;
 const CHOICES_BYTES: usize = 16;
+/// More than any word that matters, in quotes.
+const WORD_BYTES: usize = 16;
+const BASE_RESP_BYTES: usize = 1024;
 
 const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
     Wanted {
@@ -18,10 +27,13 @@ const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
     }
 }
 
-static WANTED: [Wanted; 3] = [
+static WANTED: [Wanted; 6] = [
     wanted("choices", CHOICES_BYTES),
     wanted("usage", Usage::LIMIT_BYTES),
     wanted("error", 0),
+    wanted("object", WORD_BYTES),
+    wanted("type", WORD_BYTES),
+    wanted("base_resp", BASE_RESP_BYTES),
 ];
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -46,6 +58,8 @@ pub(super) struct Found {
     pub(super) counts: bool,
     pub(super) done: bool,
     pub(super) error: bool,
+    /// The error is in a form of a vendor's own, which clients of OpenAI's API do not know.
+    pub(super) foreign_error: bool,
 }
 
 /// Where in a line the reader is.
@@ -83,7 +97,7 @@ pub(super) struct Block {
     begun: bool,
     bytes: usize,
     error_named: bool,
-    json: ObjectScanner<3>,
+    json: ObjectScanner<6>,
 }
 
 impl Block {
@@ -202,8 +216,8 @@ impl Block {
         line
     }
 
-    /// Ends the event.
-    pub(super) fn end(&mut self) -> Found {
+    /// Ends the event; `base_resp` when MiniMax's errors are looked for.
+    pub(super) fn end(&mut self, base_resp: bool) -> Found {
         let ended = std::mem::replace(self, Self::new());
         self.first_line = false;
         let counted = ended.json.opened();
@@ -211,7 +225,8 @@ impl Block {
             return Found::default();
         }
         let usage_only = ended.is_usage();
-        let error = ended.error_named || ended.has_error();
+        let foreign_error = ended.is_foreign_error(base_resp);
+        let error = ended.error_named || ended.has_error() || foreign_error;
         let usage = ended.json.member(USAGE).and_then(Member::whole);
         Found {
             usage: usage
@@ -221,6 +236,7 @@ impl Block {
             counts: counted && !error && !usage_only,
             done: ended.payload.get().starts_with(DONE),
             error,
+            foreign_error,
         }
     }
 
@@ -237,6 +253,32 @@ impl Block {
                 .json
                 .member(USAGE)
                 .is_none_or(|usage| usage.kind == Kind::Object)
+    }
+
+    /// Whether it can still turn out to be an error in a vendor's own form; once false it stays so.
+    pub(super) fn may_be_foreign_error(&self) -> bool {
+        self.begun
+            && self.bytes <= HOLD_LIMIT_BYTES
+            && !self.has_error()
+            && !self.has_choices()
+            && !self.payload.get().starts_with(DONE)
+    }
+
+    fn is_foreign_error(&self, base_resp: bool) -> bool {
+        if !self.may_be_foreign_error() {
+            return false;
+        }
+        let raw = |index| self.json.member(index).and_then(Member::whole);
+        let says = |index| raw(index) == Some(b"\"error\"");
+        let failed = || base_resp && raw(BASE_RESP).is_some_and(has_failed);
+        self.error_named || (self.json.complete() && (says(OBJECT) || says(TYPE) || failed()))
+    }
+
+    /// Whether `choices` holds something, as far as is known.
+    fn has_choices(&self) -> bool {
+        let choices = self.json.member(CHOICES);
+        choices.is_some_and(|choices| choices.kind == Kind::Array)
+            && self.choices_empty() == Some(false)
     }
 
     fn is_usage(&self) -> bool {
@@ -264,6 +306,18 @@ impl Block {
             None => None,
         }
     }
+}
+
+/// Whether MiniMax's `base_resp` says that something went wrong: its `status_code` is a number, and not 0.
+fn has_failed(base_resp: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"status_code\"";
+    let Some(at) = memmem::find(base_resp, NAME) else {
+        return false;
+    };
+    let value = tail(base_resp, at + NAME.len()).trim_ascii_start();
+    let value = value.strip_prefix(b":").unwrap_or_default();
+    let value = value.trim_ascii_start();
+    matches!(value.first(), Some(b'-' | b'1'..=b'9'))
 }
 
 impl Prefix {

@@ -24,6 +24,20 @@ impl<'c> Output<'c> {
         self.decided
     }
 
+    /// What stands there up to `end`.
+    pub(super) fn undecided(&self, end: usize) -> &'c [u8] {
+        self.chunk.get(self.decided..end).unwrap_or_default()
+    }
+
+    /// What is left of a chunk of which nothing passes.
+    pub(super) fn nothing(chunk: &[u8]) -> RelayOut {
+        if chunk.is_empty() {
+            RelayOut::Unchanged
+        } else {
+            RelayOut::Replace(Vec::new())
+        }
+    }
+
     /// Keeps the chunk from there to `end`.
     pub(super) fn keep_until(&mut self, end: usize) {
         if let Some(replaced) = &mut self.replaced {

@@ -9,6 +9,7 @@ use crate::bytes::{is_space, tail};
 pub(super) struct PlainChunk {
     usage: Finder<'static>,
     error: Finder<'static>,
+    base_resp: Option<Finder<'static>>,
 }
 
 impl PlainChunk {
@@ -16,7 +17,17 @@ impl PlainChunk {
         Self {
             usage: Finder::new(b"\"usage\""),
             error: Finder::new(b"\"error\""),
+            base_resp: None,
         }
+    }
+
+    /// Chunks with MiniMax's `base_resp` are not plain, either.
+    pub(super) fn watch_base_resp(&mut self) {
+        self.base_resp = Some(Finder::new(b"\"base_resp\""));
+    }
+
+    pub(super) fn watches_base_resp(&self) -> bool {
+        self.base_resp.is_some()
     }
 
     /// The number of events, if `chunk`, which begins with an event, is whole events of one line
@@ -25,6 +36,10 @@ impl PlainChunk {
         if !chunk.ends_with(b"\n\n")
             || has_value(&self.usage, chunk)
             || has_value(&self.error, chunk)
+            || self
+                .base_resp
+                .as_ref()
+                .is_some_and(|it| has_value(it, chunk))
             || memchr(b'\r', chunk).is_some()
         {
             return None;

@@ -18,10 +18,7 @@ fn relay(stream: &str, strip: bool, chunk: usize) -> Seen {
     for (at, piece) in pieces.into_iter().enumerate() {
         match relay.push(piece, at == last) {
             RelayOut::Unchanged => out.extend_from_slice(piece),
-            RelayOut::Replace(other) => {
-                assert!(strip, "changed without need");
-                out.extend(other);
-            }
+            RelayOut::Replace(other) => out.extend(other),
         }
     }
     Seen {
@@ -137,7 +134,6 @@ fn the_last_usage_counts() {
 fn an_error_in_a_begun_stream_is_seen() {
     for error in [
         "data: {\"error\":{\"message\":\"x\"}}\n\n",
-        "event: error\ndata: {}\n\n",
         "data: {\"error\":\"x\",\"choices\":[{}]}\n\n",
     ] {
         let stream = format!("{WORD}\n\n{error}");
@@ -151,6 +147,84 @@ fn an_error_in_a_begun_stream_is_seen() {
     let fine =
         "data: {\"error\":null,\"choices\":[{\"delta\":{\"content\":\"\\\"error\\\":1\"}}]}\n\n";
     assert!(!check(fine, fine).error);
+}
+
+/// What passes, and the event that was taken out; MiniMax's form is looked for.
+fn taken(stream: &str, strip: bool, chunk: usize) -> (String, Option<String>, bool) {
+    let mut relay = StreamRelay::new(strip).watching_base_resp();
+    let (mut out, mut event) = (Vec::new(), None);
+    let mut pieces: Vec<&[u8]> = stream.as_bytes().chunks(chunk).collect();
+    pieces.push(b"");
+    let last = pieces.len() - 1;
+    for (at, piece) in pieces.into_iter().enumerate() {
+        match relay.push(piece, at == last) {
+            RelayOut::Unchanged => out.extend_from_slice(piece),
+            RelayOut::Replace(other) => out.extend(other),
+        }
+        if let Some(taken) = relay.take_foreign_error() {
+            assert!(event.replace(taken).is_none(), "taken twice");
+        }
+    }
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(out), event.map(text), relay.saw_error())
+}
+
+#[test]
+fn an_error_in_a_vendors_own_form_is_taken_out_with_all_that_follows() {
+    for end in ["\n", "\r\n", "\r"] {
+        for lines in [
+            // Mistral, older vLLM.
+            &[r#"data: {"object":"error","message":"x","type":"y","code":"3505"}"#][..],
+            &[r#"data: {"type":"error","message":"x"}"#],
+            // MiniMax.
+            &[r#"data: {"base_resp":{"status_code":1002,"status_msg":"x"}}"#],
+            &[r#"data: {"id":"c","choices":null,"error":null,"base_resp":{"status_code":-1}}"#],
+            &["event: error", "data: Internal error"],
+            &["data: {}", "event: error"],
+        ] {
+            let event: String = lines.iter().map(|line| format!("{line}{end}")).collect();
+            let before = format!("{WORD}{end}{end}: ping{end}");
+            let stream = format!("{before}{event}{end}{DONE}{end}{end}{WORD}{end}{end}");
+            for strip in [true, false] {
+                for chunk in (1..50).chain([usize::MAX]) {
+                    let (out, taken, error) = taken(&stream, strip, chunk);
+                    assert_eq!(
+                        (out.trim_end(), error),
+                        (before.trim_end(), true),
+                        "{event}"
+                    );
+                    let taken = taken.unwrap();
+                    assert_eq!(taken.trim(), event.trim(), "by {chunk}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_clients_can_read_is_no_error_of_a_vendor() {
+    let large = format!(
+        "data: {{\"object\":\"error\",\"x\":\"{}\"}}\n\n",
+        "x".repeat(HOLD_LIMIT_BYTES)
+    );
+    for kept in [
+        "data: {\"object\":\"error\",\"error\":{\"message\":\"x\"}}\n\n",
+        "data: {\"choices\":[{}],\"object\":\"error\"}\n\n",
+        "data: {\"choices\":[],\"base_resp\":{\"status_code\":0,\"status_msg\":\"\"}}\n\n",
+        "data: {\"choices\":[],\"base_resp\":null}\n\n",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"\\\"object\\\":\\\"error\\\"\"}}]}\n\n",
+        "data: {\"object\":\"errors\"}\n\n",
+        "event: error\n\n",
+        &large,
+    ] {
+        let stream = format!("{WORD}\n\n{kept}{DONE}\n\n");
+        for strip in [true, false] {
+            for chunk in [1, 7, 30, usize::MAX] {
+                let (out, event, _) = taken(&stream, strip, chunk);
+                assert_eq!((out.as_str(), event), (stream.as_str(), None), "by {chunk}");
+            }
+        }
+    }
 }
 
 #[test]

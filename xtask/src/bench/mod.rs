@@ -4,6 +4,7 @@
 //! rounds are interleaved, so that a noisy neighbour disturbs all alike. CPU time per request is the
 //! steady measure; wall-clock figures depend on what else runs.
 
+mod allocations;
 mod boundary;
 mod callgrind;
 mod report;
@@ -22,13 +23,14 @@ use crate::setup::build::{self, Profile};
 use crate::setup::envoy;
 use crate::workspace::Workspace;
 
+use allocations::Allocations;
 use report::Machine;
 use rounds::Results;
 use sides::Sides;
 use workload::{Scale, WORKLOADS};
 
 /// What there is besides the workloads; each can be named with `--only`.
-const EXTRAS: [&str; 3] = ["memory", "boundary", "instructions"];
+const EXTRAS: [&str; 4] = ["memory", "boundary", "instructions", "allocations"];
 
 /// Options of `bench`.
 #[derive(Clone, Debug, clap::Args)]
@@ -74,11 +76,7 @@ impl BenchArgs {
 /// Measures, prints a table and writes `target/ark/bench.json`.
 pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Outcome<()> {
     args.check()?;
-    let instructions = if args.wants("instructions") {
-        callgrind::measure(workspace)?
-    } else {
-        Vec::new()
-    };
+    let (instructions, allocations) = counted(workspace, args)?;
     let envoy = envoy::find(workspace)?;
     let artefacts = build::all(workspace, Profile::Release)?;
     let wasm_bytes = fs::metadata(&artefacts.filter)
@@ -120,14 +118,36 @@ pub(crate) fn run(workspace: &Workspace, args: &BenchArgs) -> Outcome<()> {
         "measures": results.document(),
         "boundary": boundary,
         "instructions": instructions,
+        "allocations_per_chunk": allocations,
     });
     let file = workspace.ark("bench.json");
     let text = serde_json::to_string_pretty(&document).doing(|| "writing JSON".to_owned())?;
     fs::write(&file, text).doing(|| format!("writing {}", file.display()))?;
     let text = report::text(&machine, &results, wasm_bytes, &boundary, &instructions);
     console::line(&text);
+    if !allocations.is_empty() {
+        console::line(&report::allocations(&allocations));
+    }
     console::line(&format!("written to {}", workspace.show(&file)));
     Ok(())
+}
+
+/// What needs no gateway and no load: counts, which are the same every time.
+fn counted(
+    workspace: &Workspace,
+    args: &BenchArgs,
+) -> Outcome<(Vec<callgrind::Instructions>, Allocations)> {
+    let instructions = if args.wants("instructions") {
+        callgrind::measure(workspace)?
+    } else {
+        Vec::new()
+    };
+    let allocations = if args.wants("allocations") {
+        allocations::measure(workspace)?
+    } else {
+        Allocations::default()
+    };
+    Ok((instructions, allocations))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::thread;
 
 use serde::Serialize;
 
+use crate::bench::allocations::Allocations;
 use crate::bench::boundary::Crossings;
 use crate::bench::callgrind::Instructions;
 use crate::bench::rounds::{Measure, Results};
@@ -79,6 +80,16 @@ pub(super) fn text(
     }
     text.push_str(&console::table(&once));
     text
+}
+
+/// Allocations per translated chunk as text.
+pub(super) fn allocations(counted: &Allocations) -> String {
+    let header = ["allocations per translated chunk", ""].map(str::to_owned);
+    let rows = counted
+        .iter()
+        .map(|(name, per_chunk)| vec![name.clone(), figure(*per_chunk)]);
+    let rows: Vec<_> = std::iter::once(header.to_vec()).chain(rows).collect();
+    console::table(&rows)
 }
 
 fn rows(results: &Results) -> Vec<Vec<String>> {

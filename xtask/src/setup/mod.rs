@@ -2,6 +2,7 @@
 
 pub(crate) mod build;
 pub(crate) mod envoy;
+pub(crate) mod fakellm;
 pub(crate) mod llm;
 pub(crate) mod node;
 pub(crate) mod python;

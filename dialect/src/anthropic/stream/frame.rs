@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::anthropic::usage::WireUsage;
+use crate::present::Present;
 
 /// Text that is borrowed where it has no escapes, also within an `Option`.
 #[derive(Debug, Deserialize)]
@@ -66,6 +67,8 @@ pub(super) struct Piece<'a> {
     pub(super) thinking: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) signature: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) citation: Present,
 }
 
 /// The `delta` of the message.
@@ -103,6 +106,8 @@ pub(super) struct ContentBlock<'a> {
     #[serde(borrow)]
     pub(super) name: Option<Text<'a>>,
     pub(super) input: Option<Value>,
+    #[serde(default)]
+    pub(super) citations: Present,
 }
 
 /// The message at its start.

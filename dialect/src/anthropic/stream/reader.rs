@@ -12,6 +12,8 @@ use super::frame::{
 use crate::anthropic::usage::WireUsage;
 use crate::anthropic::{error, signature, stop};
 use crate::chat::Event;
+use crate::loss::Field;
+use crate::present::Present;
 use crate::provider_error::{ErrorClass, ProviderError};
 use crate::sse::{self, SseReader};
 
@@ -29,8 +31,8 @@ const KNOWN: [&str; 5] = [
 
 /// Reads a stream; holds at most two times [`EVENT_LIMIT_BYTES`].
 ///
-/// `citations_delta` is not read: no other dialect has a place for citations within the text.
-/// Blocks of server tools are passed over. A stop because of a refusal comes with Anthropic's
+/// Of `citations_delta` and of blocks of server tools is told that they are there: no other dialect
+/// has a place for them within the text. A stop because of a refusal comes with Anthropic's
 /// explanation, as [`Event::Refusal`], where there is one.
 #[derive(Debug)]
 pub struct StreamReader {
@@ -201,7 +203,10 @@ impl State {
             complete: false,
         };
         match block.kind.0.as_ref() {
-            "text" => text(block.text, sink),
+            "text" => {
+                cites(block.citations, sink);
+                text(block.text, sink);
+            }
             "thinking" => {
                 reasoning(block.thinking, sink);
                 signed(block.signature, sink);
@@ -222,7 +227,10 @@ impl State {
                 open.call = Some(call);
                 open.complete = start_call(call, block, sink);
             }
-            _ => return,
+            kind => {
+                let field = Field::of_answer_part(kind, &Value::Null);
+                return sink(Event::Foreign { choice: 0, field });
+            }
         }
         self.open.retain(|open| open.index != index);
         if self.open.len() < OPEN_BLOCKS_LIMIT {
@@ -248,6 +256,7 @@ impl State {
                 }
             }
             None => {
+                cites(delta.citation, sink);
                 text(delta.text, sink);
                 reasoning(delta.thinking, sink);
                 signed(delta.signature, sink);
@@ -261,6 +270,13 @@ fn text(text: Option<Text<'_>>, sink: &mut Sink<'_>) {
         && !text.is_empty()
     {
         sink(Event::Text { choice: 0, text });
+    }
+}
+
+fn cites(citations: Present, sink: &mut Sink<'_>) {
+    if citations.0 {
+        let field = Field::AnswerAnnotations;
+        sink(Event::Foreign { choice: 0, field });
     }
 }
 

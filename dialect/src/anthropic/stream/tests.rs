@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::*;
 use crate::chat::{AnswerContext, Event, Finish, Maker, Signature};
+use crate::loss::Field;
 use crate::provider_error::{ErrorClass, ProviderError};
 use crate::usage::Usage;
 
@@ -101,6 +102,7 @@ fn owned(event: &Event<'_>) -> Event<'static> {
             Event::RedactedReasoning { choice, signature }
         }
         Event::Logprobs { choice, logprobs } => Event::Logprobs { choice, logprobs },
+        Event::Foreign { choice, field } => Event::Foreign { choice, field },
         Event::Finish { choice, finish } => Event::Finish { choice, finish },
         Event::Usage(usage) => Event::Usage(usage),
         Event::Ping => Event::Ping,
@@ -464,6 +466,10 @@ fn what_cannot_be_read_is_an_error() {
     ));
 }
 
+fn foreign(field: Field) -> Event<'static> {
+    Event::Foreign { choice: 0, field }
+}
+
 #[test]
 fn odd_events_are_read_with_care() {
     let start = |block: &str| {
@@ -481,11 +487,11 @@ fn odd_events_are_read_with_care() {
             vec![call(0, None), arguments(0, r#"{"a":1}"#)],
         ),
         // A server tool's input belongs to nobody.
-        (vec![start(r#"{"type":"server_tool_use","id":"s","name":"web_search","input":{}}"#), json.clone()], vec![]),
+        (vec![start(r#"{"type":"server_tool_use","id":"s","name":"web_search","input":{}}"#), json.clone()], vec![foreign(Field::AnswerServerTools)]),
         (vec![json], vec![]),
         (
             vec![start(r#"{"type":"text","text":""}"#), delta(r#"{"type":"citations_delta","citation":{"type":"char_location"}}"#)],
-            vec![],
+            vec![foreign(Field::AnswerAnnotations)],
         ),
         (
             vec![start(r#"{"type":"redacted_thinking","data":"sig"}"#)],

@@ -108,6 +108,7 @@ impl StreamWriter {
             | Event::ToolCall { .. }
             | Event::ToolArguments { .. }
             | Event::Logprobs { .. }
+            | Event::Foreign { .. }
             | Event::Finish { .. } => {}
         }
     }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::bedrock::answer::{Text, TokenUsage};
+use crate::present::Present;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,6 +22,10 @@ pub(super) struct BlockStart<'a> {
 pub(super) struct Start<'a> {
     #[serde(borrow)]
     pub(super) tool_use: Option<ToolUseStart<'a>>,
+    #[serde(default)]
+    pub(super) image: Present,
+    #[serde(default)]
+    pub(super) tool_result: Present,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +58,10 @@ pub(super) struct Delta<'a> {
     pub(super) tool_use: Option<ToolUseDelta<'a>>,
     #[serde(borrow)]
     pub(super) reasoning_content: Option<ReasoningDelta<'a>>,
+    #[serde(default)]
+    pub(super) citation: Present,
+    #[serde(default)]
+    pub(super) image: Present,
 }
 
 #[derive(Debug, Deserialize)]

@@ -95,6 +95,7 @@ fn line(event: &Event<'_>) -> String {
         ),
         Event::Error(error) => format!("error {:?} {}", error.class, error.message),
         Event::End => "end".to_owned(),
+        Event::Foreign { field, .. } => format!("foreign {}", field.label()),
         Event::Refusal { .. } | Event::Logprobs { .. } | Event::Ping => format!("{event:?}"),
     }
 }
@@ -362,6 +363,8 @@ fn what_is_unknown_or_out_of_place_is_passed_over() {
         read(&frames),
         [
             "start",
+            "foreign answer.images",
+            "foreign answer.annotations",
             "call 0 t web",
             "text a",
             "usage 5 5 2",

@@ -38,6 +38,7 @@ fn line(event: &Event<'_>) -> String {
         Event::Finish { choice, finish } => format!("{choice} finish {finish:?}"),
         Event::Usage(usage) => format!("usage {} {}", usage.input_tokens, usage.output_tokens),
         Event::Error(error) => format!("error {:?}", error.class),
+        Event::Foreign { choice, field } => format!("{choice} foreign {}", field.label()),
         Event::RedactedReasoning { .. }
         | Event::Refusal { .. }
         | Event::Logprobs { .. }
@@ -226,14 +227,14 @@ fn what_grows_is_bounded() {
 }
 
 #[test]
-fn parts_without_an_event_are_left_out_and_logprobs_told() {
+fn parts_without_a_place_and_logprobs_are_told() {
     let mut chunk = said(json!([{"inlineData": {"mimeType": "image/png", "data": "aGk="}}]));
     chunk["candidates"][0]["logprobsResult"] =
         json!({"chosenCandidates": [{"token": "a", "logProbability": -1.5}]});
     let mut logprobs = Vec::new();
-    let mut events = 0;
+    let mut events = Vec::new();
     StreamReader::default().push(sse(&[chunk]).as_bytes(), &mut |event| {
-        events += 1;
+        events.push(line(&event));
         if let Event::Logprobs {
             choice,
             logprobs: it,
@@ -247,7 +248,8 @@ fn parts_without_an_event_are_left_out_and_logprobs_told() {
         logprobs,
         [(0, json!({"content": [token], "refusal": null}))]
     );
-    assert_eq!(events, 2);
+    assert_eq!(events.len(), 3);
+    assert!(events.contains(&"0 foreign answer.images".to_owned()));
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn line(event: &Event<'_>) -> String {
         Event::Finish { choice, finish } => format!("{choice} finish {finish:?}"),
         Event::Usage(usage) => format!("usage {} {}", usage.input_tokens, usage.output_tokens),
         Event::Ping => "ping".to_owned(),
+        Event::Foreign { field, .. } => format!("foreign {}", field.label()),
         Event::Error(error) => format!("error {:?}", error.class),
         Event::End => "end".to_owned(),
     }
@@ -229,9 +230,9 @@ fn tool_calls_whose_pieces_hardly_say_whose_they_are() {
             {"index": 0, "function": {"name": "f", "arguments": "{}"}, "extra_content": {"google": {"thought_signature": "s"}}},
             {"index": 1, "function": {"name": "g"}}]})]),
         [
-            "0 call 0 call_0_0 f s",
+            "0 call 0 call_e66c3671_0_0 f s",
             "0 arguments 0 {}",
-            "0 call 1 call_0_1 g"
+            "0 call 1 call_e66c3671_0_1 g"
         ]
     );
     // Before there were tools.
@@ -240,7 +241,7 @@ fn tool_calls_whose_pieces_hardly_say_whose_they_are() {
             json!({"function_call": {"name": "f", "arguments": ""}}),
             json!({"function_call": {"arguments": "{}"}}),
         ]),
-        ["0 call 0 call_0_0 f", "0 arguments 0 {}"]
+        ["0 call 0 call_e66c3671_0_0 f", "0 arguments 0 {}"]
     );
 }
 

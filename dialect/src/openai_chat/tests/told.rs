@@ -98,6 +98,7 @@ fn openai_s_own_answer_is_read() {
                 output_audio_tokens: 1,
             }),
             service_tier: Some("default".into()),
+            foreign: crate::loss::Losses::default(),
         }
     );
 }
@@ -150,12 +151,16 @@ fn vendors_say_the_same_otherwise() {
                  "extra_content": {"google": {"thought_signature": "sig"}}}]}),
             vec![
                 call("a", "{}", None),
-                call("call_0_1", "{\"x\":1}", Some(signature(Maker::Google))),
+                call(
+                    "call_00000000_0_1",
+                    "{\"x\":1}",
+                    Some(signature(Maker::Google)),
+                ),
             ],
         ),
         (
             json!({"function_call": {"name": "f", "arguments": "{}"}}),
-            vec![call("call_0_0", "{}", None)],
+            vec![call("call_00000000_0_0", "{}", None)],
         ),
     ] {
         assert_eq!(message(written.clone(), "stop").parts, parts, "{written}");
@@ -314,6 +319,7 @@ fn an_answer_is_written_in_full() {
             output_audio_tokens: 1,
         }),
         service_tier: Some("standard".into()),
+        foreign: crate::loss::Losses::default(),
     };
     assert_eq!(
         write(&answer, ChatRequest::default()),

@@ -1,5 +1,7 @@
 //! What was written so far, and what of it is open.
 
+use serde_json::Value;
+
 use super::wire::{ItemEvent, Part, PartEvent, Piece, Place, Whole, WholeText};
 use crate::responses::item::{Content, Item, ItemStatus, TextPart};
 
@@ -148,11 +150,11 @@ impl Output {
         }
     }
 
-    pub(super) fn piece<'a>(&'a self, delta: &'a str) -> Piece<'a> {
+    pub(super) fn piece<'a>(&'a self, delta: &'a str, odds: &'a [Value]) -> Piece<'a> {
         Piece {
             place: self.place(),
             delta,
-            logprobs: (self.open == Some(Open::Text)).then_some([]),
+            logprobs: (self.open == Some(Open::Text)).then_some(odds),
         }
     }
 

@@ -59,7 +59,7 @@ pub(super) struct Piece<'a> {
     pub(super) place: Place<'a>,
     pub(super) delta: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) logprobs: Option<[(); 0]>,
+    pub(super) logprobs: Option<&'a [Value]>,
 }
 
 /// A text that is whole.

@@ -16,7 +16,7 @@ fn answer(parts: Vec<Part>, finish: Finish) -> ChatAnswer {
 }
 
 const GOLDEN: &str = r#"{
-    "id": "resp_chatcmpl-7", "object": "response", "created_at": 5, "status": "completed",
+    "id": "resp_7", "object": "response", "created_at": 5, "status": "completed",
     "background": false, "error": null, "incomplete_details": null, "instructions": null,
     "max_output_tokens": 9, "max_tool_calls": null, "metadata": {"k": "v"}, "model": "gpt",
     "output": [

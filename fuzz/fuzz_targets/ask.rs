@@ -1,0 +1,10 @@
+//! The properties of requests of every client, written for every provider, on arbitrary bytes.
+#![no_main]
+#![allow(dead_code, reason = "each target checks one of the shared properties")]
+
+#[path = "../../wire/tests/passing/cut.rs"]
+mod cut;
+#[path = "../../dialect/tests/wire/translating.rs"]
+mod translating;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| translating::asked(input));
