@@ -73,6 +73,16 @@ impl Meter {
         }
     }
 
+    /// Whether that is all of it. Anthropic's first report counts the prompt; what follows it is counted
+    /// by its events until the last report comes.
+    #[must_use]
+    pub fn usage_is_whole(&self) -> bool {
+        match self {
+            Self::Chunks(_) | Self::Responses(_) => true,
+            Self::Messages(meter) => meter.usage_is_whole(),
+        }
+    }
+
     /// Events of the answer: about one per output token.
     #[must_use]
     pub fn events(&self) -> u64 {

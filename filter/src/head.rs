@@ -1,7 +1,10 @@
 //! The request's headers, read once.
 
+use std::collections::BTreeMap;
+
 use ark_dialect::translate::ErrorForm;
 use ark_gateway_core::admit::RequestHead;
+use ark_gateway_core::tags;
 
 use crate::raw::pairs;
 
@@ -21,11 +24,16 @@ pub(crate) struct Head<'a> {
     pub(crate) id: &'a str,
     /// Headers that only Ark and Envoy may set, or that are for us alone.
     pub(crate) internal: Vec<&'a str>,
+    /// The whole map in wire form.
+    wire: &'a [u8],
 }
 
 impl<'a> Head<'a> {
     pub(crate) fn read(wire: &'a [u8]) -> Self {
-        let mut head = Self::default();
+        let mut head = Self {
+            wire,
+            ..Self::default()
+        };
         let request = &mut head.request;
         for (name, value) in pairs(wire) {
             let text = || std::str::from_utf8(value).ok();
@@ -53,6 +61,19 @@ impl<'a> Head<'a> {
         }
         request.path = without_query(head.path);
         head
+    }
+
+    /// The tags among the headers, `names` in lower case. The first of several of one name counts.
+    pub(crate) fn tags(&self, names: &[String]) -> BTreeMap<String, String> {
+        let mut tags = BTreeMap::new();
+        for (name, raw) in pairs(self.wire) {
+            let known = names.iter().find(|known| known.as_bytes() == name);
+            if let (Some(known), Some(value)) = (known, tags::value(raw)) {
+                tags.entry(known.clone())
+                    .or_insert_with(|| value.to_owned());
+            }
+        }
+        tags
     }
 
     /// The form in which the client reads errors: Anthropic's for its endpoints and its clients.

@@ -124,7 +124,10 @@ impl Sync {
         }
         match serde_json::from_slice::<SyncResponse>(&body) {
             Ok(response) => {
-                self.pending = None;
+                let pending = self.pending.take();
+                if let Some(pending) = pending.filter(|_| response.resend) {
+                    vm::with(|vm| vm.requeue(pending.records));
+                }
                 if self.failing {
                     self.failing = false;
                     host::warn("the sidecar answers again");

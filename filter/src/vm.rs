@@ -93,6 +93,8 @@ pub(crate) struct Vm {
     /// Of those in flight, the shadow copies.
     copies: usize,
     draw: u64,
+    /// Records made, dropped ones too.
+    made: u64,
 }
 
 /// How the mirrored request is told from its original: Envoy puts this before its `x-request-id`.
@@ -121,6 +123,7 @@ impl Vm {
             live: HashMap::new(),
             copies: 0,
             draw: seed,
+            made: 0,
         }
     }
 
@@ -234,7 +237,9 @@ impl Vm {
         }
     }
 
-    fn queue(&mut self, record: Record) {
+    fn queue(&mut self, mut record: Record) {
+        self.made += 1;
+        record.sequence = self.made;
         if self.records.len() >= RECORD_LIMIT {
             self.faults.records_dropped += 1;
             return;

@@ -257,7 +257,7 @@ fn of_two_at_once_each_reads_its_own_answer() {
             assert_eq!(ends, [(other, Verdict::Hedged), (winner, Verdict::Ok)]);
             let input = if winner == "a" { 7 } else { 11 };
             assert_eq!(record.usage.input_tokens, input);
-            assert!(record.attempts[0].wasted.is_some());
+            assert!(record.attempts[0].charge.is_some());
         });
     }
 }

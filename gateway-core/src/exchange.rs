@@ -5,9 +5,11 @@
 
 mod account;
 mod attempt;
+mod charge;
 mod copy;
 mod race;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::admit::Admission;
@@ -73,6 +75,7 @@ pub struct Exchange {
     /// Prompt tokens, estimated, for when no provider reports usage.
     input_tokens: u64,
     reject: Option<RejectCode>,
+    tags: BTreeMap<String, String>,
     client_status: u16,
     settled: bool,
 }
@@ -97,6 +100,7 @@ impl Exchange {
             shadow: None,
             input_tokens: 0,
             reject: None,
+            tags: BTreeMap::new(),
             client_status: 0,
             settled: false,
         }
@@ -207,6 +211,7 @@ impl Exchange {
             usage: None,
             output_tokens: 0,
             hedge,
+            usage_is_whole: false,
             complete: false,
             ended: None,
         });
@@ -289,9 +294,20 @@ impl Exchange {
 
     /// The provider reported usage. The last report stands: reports are totals, never added.
     pub fn usage_reported(&mut self, usage: Usage) {
+        self.usage_reported_so_far(usage, true);
+    }
+
+    /// The same; `is_whole` when nothing of the answer has come since.
+    pub fn usage_reported_so_far(&mut self, usage: Usage, is_whole: bool) {
         if let Some(attempt) = self.current_mut() {
             attempt.usage = Some(usage);
+            attempt.usage_is_whole = is_whole;
         }
+    }
+
+    /// What the client's headers of `gateway.tags` said.
+    pub fn tagged(&mut self, tags: BTreeMap<String, String>) {
+        self.tags = tags;
     }
 
     /// What the output would come to if the provider never reports it.

@@ -26,6 +26,7 @@ pub mod shadow;
 pub mod snapshot;
 mod spare;
 pub mod sync;
+pub mod tags;
 pub mod terms;
 
 #[cfg(test)]

@@ -172,6 +172,16 @@ impl Price {
         MicroUsd(u64::try_from(exact.div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }
 
+    /// The price that rules a prompt of so many tokens, without its other tiers.
+    #[must_use]
+    pub fn of_prompt(&self, input_tokens: u64) -> Self {
+        let (input, output, parts) = self.rates(input_tokens);
+        Self {
+            parts: *parts,
+            ..Self::flat(input, output)
+        }
+    }
+
     /// What rules a prompt of so many tokens.
     fn rates(&self, input_tokens: u64) -> (MicroUsdPerMillion, MicroUsdPerMillion, &Parts) {
         let mut tiers = self.tiers.iter().flatten();

@@ -1,9 +1,11 @@
 //! The record: what happened to one request, one entry per attempt.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::compliance::Requirement;
-use crate::money::MicroUsd;
+use crate::money::{MicroUsd, Price};
 use crate::priority::Priority;
 use crate::reject::RejectCode;
 use crate::snapshot::SnapshotVersion;
@@ -183,6 +185,33 @@ pub enum UsageSource {
     None,
 }
 
+/// How sure what an attempt is charged with is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settlement {
+    /// The provider said what the whole of it used.
+    Reported,
+    /// The provider said a part, and what came after is counted by its events.
+    Partial,
+    /// From the request's bytes and the answer's events alone.
+    Estimated,
+}
+
+/// What an attempt used, and what its provider charges for that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The tokens.
+    pub usage: Usage,
+    /// How sure they are.
+    pub settlement: Settlement,
+    /// The price that applied; `None` when it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// What it cost; `None` when the price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<MicroUsd>,
+}
+
 /// One attempt at one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
@@ -210,20 +239,9 @@ pub struct AttemptRecord {
     /// It began while another attempt of the request still waited for its first token.
     #[serde(default, skip_serializing_if = "is_false")]
     pub hedge: bool,
-    /// What it is billed for though nobody got its answer; `None` for all but [`Verdict::Hedged`].
+    /// What it used; `None` when its provider charges nothing for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub wasted: Option<Wasted>,
-}
-
-/// What an attempt that lost a race is billed for: an estimate, as a cancelled answer reports nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wasted {
-    /// The whole prompt.
-    pub input_tokens: u64,
-    /// What had come of an answer before it was cancelled.
-    pub output_tokens: u64,
-    /// What they cost; `None` when the price is not known.
-    pub cost: Option<MicroUsd>,
+    pub charge: Option<Charge>,
 }
 
 /// Which side of a shadowed request a record is of.
@@ -295,6 +313,13 @@ pub struct Record {
     /// After so many milliseconds without a first token a second target was to be asked, too; 0: never.
     #[serde(default, skip_serializing_if = "is_zero_ms")]
     pub hedge_after_ms: u32,
+    /// Counts the records of its worker's VM from 1, so that one that is sent twice is known: with the
+    /// worker's name it is unique. 0 from a filter that does not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sequence: u64,
+    /// What the client's headers of `gateway.tags` said, see [`crate::tags`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 fn requires_nothing(requirement: &Requirement) -> bool {

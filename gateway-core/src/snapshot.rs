@@ -61,6 +61,9 @@ pub struct Snapshot {
     /// Version of the price catalogue that prices come from; `None` without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_catalogue: Option<String>,
+    /// Names of the request headers that are tags, lower case, see [`crate::tags`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// Limits of the gateway itself.

@@ -91,4 +91,7 @@ pub struct SyncResponse {
     /// Scores newer than those that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<Scores>,
+    /// The records of this exchange could not be kept: the worker keeps them and sends them again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resend: bool,
 }

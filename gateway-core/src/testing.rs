@@ -63,6 +63,7 @@ pub(crate) fn demo() -> Snapshot {
                 requires: Stated::default(),
             },
         ],
+        tags: Vec::new(),
         priorities: [
             priority([0.1, 0.4, 0.5], 2_000.0, 0.0),
             priority([0.3, 0.4, 0.3], 5_000.0, 0.05),

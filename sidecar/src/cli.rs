@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ark_gateway_core::priority::Priority;
+use ark_sidecar::config::LedgerStore;
 use ark_sidecar::prices::import::Mapping;
 use ark_sidecar::replay::load::Mix;
 use ark_sidecar::serve::Options;
@@ -53,6 +54,16 @@ pub(crate) enum Command {
     /// Make, look into and compare catalogues of prices
     #[command(subcommand)]
     Prices(PricesCommand),
+    /// Analyze logs: what they cost by provider, model, tenant and time, and what is out of the ordinary
+    ///
+    /// Reads Ark's ledger exports, FOCUS, OpenAI's usage and cost exports, Azure's cost exports,
+    /// LiteLLM's spend logs, and other JSONL and CSV; plain, gzip or Zstandard.
+    Analyze(Analyze),
+    /// Show what was spent, from the ledger of `ark serve`
+    Spend(Spend),
+    /// Hand the ledger to others
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Make client keys and their digests; create, list, rotate and revoke them at a running sidecar
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -98,7 +109,7 @@ pub(crate) struct Serve {
     /// it keys are those of the configuration
     #[arg(long, value_name = "FILE", env = "ARK_KEYS")]
     keys: Option<PathBuf>,
-    /// Where to serve /metrics /healthz /readyz /v1/scores /v1/config /v1/keys
+    /// Where to serve the admin API: /metrics, /healthz, /readyz and what is under /v1
     #[arg(
         long,
         value_name = "IP:PORT",
@@ -118,6 +129,11 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:9901"
     )]
     envoy_admin: String,
+    /// Where to write down what is spent: the file of an SQLite database, or `off`; instead of
+    /// ledger.store of the configuration. By default ledger.db in $STATE_DIRECTORY or /var/lib/ark, if
+    /// there is one
+    #[arg(long, value_name = "PATH", env = "ARK_LEDGER", value_parser = LedgerStore::parse)]
+    ledger: Option<LedgerStore>,
     /// How to write the log, which goes to standard error
     #[arg(long, env = "ARK_LOG_FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,
@@ -134,6 +150,7 @@ impl From<Serve> for Options {
             envoy_admin: args.envoy_admin,
             filter: args.deployment.filter,
             listen: args.deployment.listen,
+            ledger: args.ledger,
         }
     }
 }
@@ -462,4 +479,90 @@ pub(crate) enum Need {
     Files,
     Audio,
     Embeddings,
+}
+
+/// Which ledger.
+#[derive(Debug, Args)]
+pub(crate) struct WhichLedger {
+    /// The ledger's file; by default ledger.db in $STATE_DIRECTORY or /var/lib/ark
+    #[arg(long, value_name = "PATH", env = "ARK_LEDGER", value_parser = LedgerStore::parse)]
+    pub(crate) ledger: Option<LedgerStore>,
+    /// From this moment: 2026-11-01, or 2026-11-01T12:00:00Z; by default 30 days ago
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<String>,
+    /// To before this moment; by default now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Spend {
+    #[command(flatten)]
+    pub(crate) which: WhichLedger,
+    /// One row for each: tenant, key, model, provider, upstream_model, priority, endpoint, settlement,
+    /// verdict, snapshot, tag.NAME
+    #[arg(long, value_name = "NAMES", default_value = "model,provider")]
+    pub(crate) by: String,
+    /// Only where this is so, as `tenant=web`; several must all be
+    #[arg(long = "where", value_name = "NAME=VALUE")]
+    pub(crate) filters: Vec<String>,
+    /// One row for each hour or day
+    #[arg(long, value_name = "hour|day")]
+    pub(crate) bucket: Option<String>,
+    /// Most rows
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Answer in JSON, as /v1/spend does
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Write its lines in the columns of FOCUS, the FinOps Open Cost and Usage Specification
+    Export(LedgerExport),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LedgerExport {
+    #[command(flatten)]
+    pub(crate) which: WhichLedger,
+    /// How to write it
+    #[arg(long, default_value = "csv")]
+    pub(crate) format: ExportFormat,
+    /// Where to; by default to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Comma-separated, with a header
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// The logs; the format of each is told by its content
+    #[arg(value_name = "LOGS", required = true)]
+    pub(crate) logs: Vec<PathBuf>,
+    /// Where something is in logs of no known format, as model=.request.model or input=prompt_tokens;
+    /// names: time, provider, model, tenant, key, input, output, cached, requests, cost, cost_micro,
+    /// currency, status
+    #[arg(long = "map", value_name = "NAME=PATH")]
+    pub(crate) maps: Vec<String>,
+    /// Prices for lines that have no cost, as ark.yaml; without it they are listed and not priced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// What the same traffic would have cost by this ark.yaml; several are compared
+    #[arg(long, value_name = "FILE")]
+    pub(crate) what_if: Vec<PathBuf>,
+    /// Write the report as HTML with charts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Threads that read; by default one per core
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
 }

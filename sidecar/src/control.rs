@@ -199,7 +199,10 @@ impl Control {
         self.setting.metrics.faults(faults);
         self.first_sync.get_or_insert(now);
         for record in &request.records {
-            self.observe(record, now);
+            match self.workers.takes(&request.worker, record.sequence) {
+                true => self.observe(record, now),
+                false => self.setting.metrics.resent(),
+            }
         }
         if !self.is_open && request.snapshot.as_ref() == Some(&self.complete) {
             // This sidecar is fresh and Envoy is not: it has had all of these providers before.
@@ -214,6 +217,7 @@ impl Control {
         Ok(SyncResponse {
             snapshot: lacks_snapshot.then(|| self.snapshot.clone()),
             scores: lacks_scores.then(|| self.scores.clone()),
+            resend: false,
         })
     }
 

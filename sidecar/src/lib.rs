@@ -1,6 +1,7 @@
 //! Ark control plane.
 
 pub mod admin_client;
+pub mod analyze;
 pub mod bounds;
 pub mod canary;
 pub mod config;
@@ -14,9 +15,11 @@ pub mod http;
 pub mod key_book;
 pub mod key_file;
 pub mod keys;
+pub mod ledger;
 pub mod memory;
 pub mod meter;
 pub mod metrics;
+pub mod moment;
 pub mod observations;
 pub mod prices;
 pub mod replay;

@@ -6,10 +6,12 @@
     reason = "a command answers on standard output and complains on standard error"
 )]
 
+mod analyze_command;
 mod cli;
 mod command_client;
 mod explain_command;
 mod keys_command;
+mod ledger_command;
 mod prices_command;
 mod replay_command;
 
@@ -25,7 +27,7 @@ use ark_sidecar::serve::{self, SYNC_INTERVAL_MS, shared};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use cli::{Cli, Command, LogFormat, RenderCommand, RenderEnvoy};
+use cli::{Cli, Command, LedgerCommand, LogFormat, RenderCommand, RenderEnvoy};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -41,6 +43,9 @@ fn main() -> ExitCode {
         Command::Keys(command) => keys_command::run(&command),
         Command::Drain(args) => command_client::drain(&args),
         Command::Canary(args) => command_client::canary(&args),
+        Command::Analyze(args) => analyze_command::run(&args),
+        Command::Spend(args) => ledger_command::spend(&args),
+        Command::Ledger(LedgerCommand::Export(args)) => ledger_command::export(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,6 +2,7 @@
 
 mod extra;
 mod labels;
+mod ledger;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use labels::{
     ProviderLabels, ReloadLabels, RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint,
     outcome, rule,
 };
+pub use ledger::LedgerMetrics;
 use rules::Rules;
 
 /// The media type of [`Metrics::encode`].
@@ -57,6 +59,8 @@ pub struct Metrics {
     translation_losses: Family<LossLabels, Counter>,
     records: Counter,
     records_dropped: Counter,
+    records_resent: Counter,
+    ledger: LedgerMetrics,
     filter_faults: Family<FaultLabels, Counter>,
     stale_requests: Counter,
     workers: Family<WorkerLabels, Gauge>,
@@ -93,6 +97,8 @@ impl Default for Metrics {
             translation_losses: Family::default(),
             records: Counter::default(),
             records_dropped: Counter::default(),
+            records_resent: Counter::default(),
+            ledger: LedgerMetrics::default(),
             filter_faults: Family::default(),
             stale_requests: Counter::default(),
             workers: Family::default(),
@@ -181,6 +187,12 @@ impl Metrics {
             "Records that workers dropped as their queue was full",
             self.records_dropped.clone(),
         );
+        registry.register(
+            "records_resent",
+            "Records that were sent again, and are counted once",
+            self.records_resent.clone(),
+        );
+        self.ledger.register(registry);
         registry.register(
             "filter_faults",
             "Degradations in a worker's filter that no record shows",
@@ -363,6 +375,17 @@ impl Metrics {
                 .inc_by(count);
         }
         self.extra.skipped(faults.shadows, faults.hedges);
+    }
+
+    /// Counts a record that was sent again.
+    pub fn resent(&self) {
+        self.records_resent.inc();
+    }
+
+    /// Where to count what the ledger does.
+    #[must_use]
+    pub fn ledger(&self) -> &LedgerMetrics {
+        &self.ledger
     }
 
     /// Counts a reload: `applied` or `rejected`.

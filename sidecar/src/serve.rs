@@ -3,10 +3,12 @@
 mod access;
 mod admin_api;
 mod commands;
+mod ledger;
 mod private_api;
 mod scrape;
 pub mod shared;
 mod socket;
+mod spend_api;
 mod watch;
 
 use std::convert::Infallible;
@@ -19,6 +21,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::config::LedgerStore;
 use crate::control::{Control, Setting};
 use crate::envoy::Place;
 use crate::http;
@@ -51,6 +54,8 @@ pub struct Options {
     pub filter: String,
     /// Where Envoy listens, instead of what the file says.
     pub listen: Option<SocketAddr>,
+    /// Where the ledger is, instead of what the file says.
+    pub ledger: Option<LedgerStore>,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -83,6 +88,7 @@ pub async fn run(options: Options) -> Result<(), String> {
             options.admin
         )
     })?;
+    let writer = ledger::open(&shared, options.ledger.clone())?;
     let (listener, socket_file) = socket::bind(&options.socket)?;
     tracing::info!(socket = %options.socket.display(), admin = %options.admin, "ark serves");
 
@@ -94,6 +100,10 @@ pub async fn run(options: Options) -> Result<(), String> {
         },
     };
     start(&mut tasks, &shared, listener, (admin, reach));
+    if let Some(writer) = writer {
+        tasks.start("ledger", writer.run());
+        tasks.start("ledger retention", ledger::retain(Arc::clone(&shared)));
+    }
     tasks.start("config watch", watch.run(Arc::clone(&shared)));
     tasks.start(
         "scrape",

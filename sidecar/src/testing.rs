@@ -21,7 +21,7 @@ pub(crate) fn attempt(provider: &str, model: &str, verdict: Verdict) -> AttemptR
         lost: Vec::new(),
         retry_after_ms: None,
         hedge: false,
-        wasted: None,
+        charge: None,
     }
 }
 
@@ -58,6 +58,8 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         requires: Requirement::default(),
         shadow: None,
         hedge_after_ms: 0,
+        sequence: 0,
+        tags: std::collections::BTreeMap::new(),
     }
 }
 

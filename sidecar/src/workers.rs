@@ -27,6 +27,8 @@ pub struct Worker {
     pub scores: u64,
     /// When it last synced.
     pub heard: Ms,
+    /// The highest number of its records that were taken in.
+    taken: u64,
     faults: Faults,
     waiting: Vec<Waiting>,
 }
@@ -53,15 +55,30 @@ impl Workers {
             return Err(TooMany);
         }
         let earlier = known.map_or_else(Faults::default, |worker| worker.faults);
+        let taken = known.map_or(0, |worker| worker.taken);
         let worker = Worker {
             snapshot: request.snapshot.clone(),
             scores: request.scores,
             heard: now,
+            taken,
             faults: request.faults,
             waiting: std::mem::take(&mut request.waiting),
         };
         self.0.insert(request.worker.clone(), worker);
         Ok(request.faults.since(earlier))
+    }
+
+    /// Whether a worker's record of this number is new. Each worker sends its records in their order,
+    /// also again: what is not above the highest was taken in before. 0 is no number.
+    pub fn takes(&mut self, worker: &str, sequence: u64) -> bool {
+        match self.0.get_mut(worker) {
+            Some(worker) if sequence > 0 => {
+                let is_new = sequence > worker.taken;
+                worker.taken = worker.taken.max(sequence);
+                is_new
+            }
+            Some(_) | None => true,
+        }
     }
 
     /// Every worker that is remembered.
@@ -146,6 +163,23 @@ mod tests {
         assert_eq!(workers.waiting("a", "m", 3_250), [1_255]);
         assert_eq!(workers.waiting_at("b", 3_250), Some(0));
         assert_eq!(workers.waiting_at("a", 4_000), None);
+    }
+
+    #[test]
+    fn a_record_is_taken_in_once_however_often_it_comes() {
+        let mut workers = Workers::default();
+        let batch = |workers: &mut Workers, numbers: &[u64]| -> Vec<bool> {
+            workers.heard(&mut request("w", 0, &[]), 0).unwrap();
+            numbers.iter().map(|&n| workers.takes("w", n)).collect()
+        };
+        assert_eq!(batch(&mut workers, &[1, 2]), [true, true]);
+        assert_eq!(batch(&mut workers, &[1, 2, 3]), [false, false, true]);
+        assert_eq!(
+            batch(&mut workers, &[1, 2]),
+            [false, false],
+            "the first came late"
+        );
+        assert_eq!(batch(&mut workers, &[0, 0]), [true, true], "unnumbered");
     }
 
     #[test]

@@ -30,6 +30,8 @@ struct Progress {
     ended: bool,
     pieces: u64,
     usage: Option<Usage>,
+    /// How many pieces there were when it came.
+    reported_at: u64,
     failed: Option<ProviderError>,
     dropped: Losses,
 }
@@ -158,6 +160,12 @@ impl Translation {
         &self.progress.dropped
     }
 
+    /// Whether that is all of it: no piece has come since.
+    #[must_use]
+    pub fn usage_is_whole(&self) -> bool {
+        self.progress.reported_at == self.progress.pieces
+    }
+
     /// Why the stream failed.
     #[must_use]
     pub fn failed(&self) -> Option<&ProviderError> {
@@ -181,7 +189,10 @@ impl Progress {
             | Event::ToolCall { .. }
             | Event::Logprobs { .. }
             | Event::Finish { .. } => self.begun = true,
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(usage) => {
+                self.usage = Some(*usage);
+                self.reported_at = self.pieces;
+            }
             // The client has seen nothing of it: the attempt can still go elsewhere.
             Event::Foreign { .. } | Event::Start { .. } | Event::Ping => {}
             Event::Error(error) => {

@@ -43,6 +43,7 @@ impl GatewayFilter {
             Ok(Route::Health | Route::Ready) | Err(_) => Endpoint::Other,
         };
         let live = self.begin(head, &policy, endpoint, now);
+        take_tags(head, &policy, &live);
         let admission = admit(&policy, &head.request, now)?;
         live.borrow_mut().exchange.admitted(admission);
         self.take_limit(&policy, admission, now)?;
@@ -169,6 +170,19 @@ impl GatewayFilter {
         self.answer_json(200, &body, &[]);
         Ok(())
     }
+}
+
+/// Tags are the operator's own: they are recorded, and no provider sees them.
+fn take_tags(head: &Head<'_>, policy: &Policy, live: &Shared) {
+    let names = &policy.snapshot().tags;
+    if names.is_empty() {
+        return;
+    }
+    let tags = head.tags(names);
+    for name in tags.keys() {
+        host::remove_request_header(name);
+    }
+    live.borrow_mut().exchange.tagged(tags);
 }
 
 fn client_of(endpoint: Endpoint) -> Option<Client> {

@@ -173,6 +173,7 @@ impl ProviderFilter {
         let chunk = host::body(BufferType::HttpResponseBody, 0, size);
         let out = meter.push(&chunk, end);
         let (usage, events, broken) = (meter.usage(), meter.events(), meter.saw_error());
+        let is_whole = meter.usage_is_whole();
         let truncated = end && !broken && !meter.saw_end();
         let mut replaced = match out {
             RelayOut::Unchanged => None,
@@ -187,7 +188,7 @@ impl ProviderFilter {
         self.with_exchange(|exchange| {
             exchange.output_estimated(events);
             if let Some(usage) = usage {
-                exchange.usage_reported(counted(usage));
+                exchange.usage_reported_so_far(counted(usage), is_whole);
             }
             if broken || truncated {
                 exchange.attempt_cut(host::now());

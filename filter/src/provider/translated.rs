@@ -49,6 +49,7 @@ impl ProviderFilter {
             Vec::new()
         };
         self.dropped = dropped.len();
+        let is_whole = translation.usage_is_whole();
         let (failed, ended) = (translation.failed().is_some(), translation.ended());
         if was_held {
             host::set_response_header("content-type", "text/event-stream");
@@ -62,7 +63,7 @@ impl ProviderFilter {
             }
             exchange.output_estimated(pieces);
             if let Some(usage) = usage {
-                exchange.usage_reported(counted(usage));
+                exchange.usage_reported_so_far(counted(usage), is_whole);
             }
             if failed {
                 exchange.attempt_cut(host::now());

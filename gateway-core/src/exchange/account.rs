@@ -5,7 +5,7 @@ use super::{End, Exchange};
 use crate::limit::Nanos;
 use crate::money::{MicroUsd, PriceBasis};
 use crate::priority::Priority;
-use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict, Wasted};
+use crate::record::{AttemptRecord, Outcome, Record, Rule, Usage, UsageSource, Verdict};
 use crate::snapshot::ModelSpec;
 
 impl Exchange {
@@ -66,6 +66,8 @@ impl Exchange {
             requires: self.admission.map(|a| a.requires).unwrap_or_default(),
             shadow: self.shadow,
             hedge_after_ms: self.race.map_or(0, |race| race.after_ms()),
+            sequence: 0,
+            tags: self.tags.clone(),
         }
     }
 
@@ -83,22 +85,6 @@ impl Exchange {
             input_tokens: self.input_tokens,
             output_tokens: self.current().map_or(0, |a| a.output_tokens),
             ..Usage::default()
-        }
-    }
-
-    /// A cancelled answer reports nothing, and its prompt is billed all the same.
-    fn wasted(&self, attempt: &Attempt) -> Wasted {
-        let usage = attempt.usage.unwrap_or(Usage {
-            input_tokens: self.input_tokens,
-            output_tokens: attempt.output_tokens,
-            ..Usage::default()
-        });
-        let target = self.policy.target(attempt.target);
-        let price = target.and_then(|t| t.price.as_ref());
-        Wasted {
-            input_tokens: usage.input_tokens,
-            output_tokens: usage.output_tokens,
-            cost: price.map(|price| price.charge(&usage)),
         }
     }
 
@@ -153,7 +139,7 @@ impl Exchange {
             lost: attempt.lost.clone(),
             retry_after_ms: attempt.retry_after_ms,
             hedge: attempt.hedge,
-            wasted: (verdict == Verdict::Hedged).then(|| self.wasted(attempt)),
+            charge: self.charge(attempt),
         }
     }
 }

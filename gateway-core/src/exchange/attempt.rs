@@ -14,12 +14,14 @@ pub(super) struct Attempt {
     pub(super) status: Option<u16>,
     pub(super) retry_after_ms: Option<u64>,
     pub(super) lost: Vec<String>,
-    /// What the provider reported.
+    /// What the provider last reported.
     pub(super) usage: Option<Usage>,
-    /// What the output would come to if it never does.
+    /// What the output would come to if it never does: about one per piece that came.
     pub(super) output_tokens: u64,
     /// It began while another one waited.
     pub(super) hedge: bool,
+    /// It reported of the whole answer, or of all that came.
+    pub(super) usage_is_whole: bool,
     /// The answer came to its proper end; when is known when the exchange is settled.
     pub(super) complete: bool,
     /// Set once, by whatever ended it.

@@ -5,7 +5,7 @@ use crate::compliance::Requirement;
 use crate::decide::{Facts, decide};
 use crate::money::MicroUsd;
 use crate::priority::Priority;
-use crate::record::{Outcome, Shadow, UsageSource};
+use crate::record::{Charge, Outcome, Settlement, Shadow, UsageSource};
 use crate::snapshot::ProviderId;
 use crate::testing::demo;
 use proptest::prelude::*;
@@ -117,6 +117,73 @@ fn every_way_to_the_next_target() {
     );
     assert_eq!(record.usage_source, UsageSource::Estimated);
     assert_eq!(record.usage.output_tokens, 3);
+}
+
+fn charges(record: &Record) -> Vec<Option<(Settlement, u64, u64)>> {
+    let brief = |charge: &Charge| {
+        let Charge {
+            usage, settlement, ..
+        } = charge;
+        (*settlement, usage.input_tokens, usage.output_tokens)
+    };
+    let attempts = record.attempts.iter();
+    attempts.map(|a| a.charge.as_ref().map(brief)).collect()
+}
+
+#[test]
+fn every_attempt_is_charged_with_its_own() {
+    let mut exchange = decided(true);
+    exchange.attempt_began("a", 0);
+    // No first byte in time: the provider has the prompt.
+    exchange.attempt_began("b", 1_000 * MS);
+    exchange.attempt_answered(503, 1_001 * MS);
+    exchange.attempt_began("c", 1_002 * MS);
+    exchange.attempt_held(200);
+    exchange.attempt_released(1_003 * MS);
+    exchange.output_estimated(7);
+    exchange.attempt_cut(1_004 * MS);
+    let record = exchange.settle(End::Complete, 1_005 * MS).unwrap();
+    assert_eq!(
+        charges(&record),
+        [
+            Some((Settlement::Estimated, 10, 0)),
+            None,
+            Some((Settlement::Estimated, 10, 7))
+        ]
+    );
+    let costs: Vec<_> = record
+        .attempts
+        .iter()
+        .filter_map(|a| a.charge.as_ref())
+        .map(|charge| (charge.price.is_some(), charge.cost))
+        .collect();
+    assert!(costs.iter().all(|(priced, cost)| *priced == cost.is_some()));
+}
+
+#[test]
+fn a_report_of_a_part_is_completed_by_what_came() {
+    let report = Usage {
+        input_tokens: 100,
+        output_tokens: 1,
+        ..Usage::default()
+    };
+    for (whole, pieces, end, expected) in [
+        (false, 30, End::ClientGone, (Settlement::Partial, 100, 30)),
+        (false, 0, End::ClientGone, (Settlement::Partial, 100, 1)),
+        // The provider's word stands, whatever the number of events.
+        (true, 30, End::Complete, (Settlement::Reported, 100, 1)),
+        (true, 30, End::Broken, (Settlement::Reported, 100, 1)),
+    ] {
+        let mut exchange = decided(true);
+        exchange.attempt_began("a", 0);
+        exchange.attempt_held(200);
+        exchange.attempt_released(MS);
+        assert!(exchange.relay());
+        exchange.output_estimated(pieces);
+        exchange.usage_reported_so_far(report, whole);
+        let record = exchange.settle(end, 2 * MS).unwrap();
+        assert_eq!(charges(&record), [Some(expected)]);
+    }
 }
 
 #[test]
@@ -358,8 +425,12 @@ fn the_first_of_two_at_once_wins_and_the_other_is_only_slow() {
         );
         assert_eq!(record.outcome, Outcome::Ok);
         assert_eq!(record.hedge_after_ms, 300);
-        let wasted = record.attempts[0].wasted.unwrap();
-        assert_eq!((wasted.input_tokens, wasted.output_tokens), (10, 0));
+        let wasted = record.attempts[0].charge.as_ref().unwrap();
+        assert_eq!(wasted.settlement, Settlement::Estimated);
+        assert_eq!(
+            (wasted.usage.input_tokens, wasted.usage.output_tokens),
+            (10, 0)
+        );
         assert!(wasted.cost.is_some_and(|cost| cost > MicroUsd(0)));
         let hedges: Vec<_> = record.attempts.iter().map(|a| a.hedge).collect();
         assert_eq!(hedges, [loser == 1, winner == 1]);
@@ -558,7 +629,9 @@ proptest! {
         let hedges = record.attempts.iter().filter(|a| a.hedge).count();
         prop_assert!(usize::try_from(credits(&exchange)).unwrap() >= 50 - 2usize.max(hedges));
         for attempt in &record.attempts {
-            prop_assert_eq!(attempt.wasted.is_some(), attempt.verdict == Verdict::Hedged);
+            let is_loser = attempt.verdict == Verdict::Hedged;
+            let is_good = attempt.status.is_none_or(|s| (200..300).contains(&s));
+            prop_assert!(!is_loser || !is_good || attempt.charge.is_some());
         }
     }
 }

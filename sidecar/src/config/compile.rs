@@ -67,6 +67,7 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
         priorities: config.priorities,
         compliance: vocabulary,
         price_catalogue: config.prices.catalogue.as_ref().map(|c| c.version.clone()),
+        tags: config.gateway.tags.clone(),
     };
     snapshot.version = version_of(&snapshot);
     snapshot

@@ -33,10 +33,11 @@ pub use problem::{Problem, Problems};
 pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};
 pub use shape::{
     AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CeilingConfig,
-    CommandConfig, Config, CredentialConfig, Currency, GatewayConfig, HedgeConfig, KeyConfig,
-    KeyModelsConfig, ModelConfig, ModelTimeoutsConfig, PriceConfig, PricesConfig, ProviderConfig,
-    ProviderLimitsConfig, ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig,
-    TenantConfig, TlsConfig, TlsVersion, UnknownPriceConfig,
+    CommandConfig, Config, CredentialConfig, Currency, Durability, GatewayConfig, HedgeConfig,
+    KeyConfig, KeyModelsConfig, LedgerConfig, LedgerStore, ModelConfig, ModelTimeoutsConfig,
+    OnLedgerFailure, PriceConfig, PricesConfig, ProviderConfig, ProviderLimitsConfig,
+    ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig, TenantConfig,
+    TlsConfig, TlsVersion, UnknownPriceConfig,
 };
 
 /// Why a file gave no [`Config`].

@@ -4,11 +4,13 @@ mod admin;
 mod capability;
 mod compliance;
 mod extra;
+mod ledger;
 mod model;
 mod price;
 mod priority;
 mod provider;
 mod rules;
+mod tags;
 mod tenant;
 
 use std::cell::RefCell;
@@ -19,7 +21,9 @@ use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::Value;
 
 use super::node::{Node, Sink};
-use super::shape::{AdminConfig, Config, Currency, GatewayConfig, KeyConfig, PricesConfig};
+use super::shape::{
+    AdminConfig, Config, Currency, GatewayConfig, KeyConfig, LedgerConfig, PricesConfig,
+};
 use super::words::{is_model_name, is_name, is_pasted_key, nearest, quoted};
 
 /// Most of anything that a file lists; a snapshot's ids are 16 bits wide.
@@ -75,6 +79,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
     let region_groups = fields.or("region_groups", BTreeMap::new(), |node| {
         compliance::read_groups(node, &names)
     });
+    let ledger = fields.or("ledger", LedgerConfig::default(), ledger::read);
     fields.finish("")?;
     version?;
     Some(Config {
@@ -86,6 +91,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         priorities: priorities?,
         prices: prices?,
         region_groups: region_groups?,
+        ledger: ledger?,
     })
 }
 
@@ -106,6 +112,7 @@ impl Default for GatewayConfig {
             body_limit_bytes: 32 * 1024 * 1024,
             snapshot_max_age_ms: 5_000,
             max_attempts: 3,
+            tags: Vec::new(),
         }
     }
 }
@@ -124,12 +131,14 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
     let max_attempts = fields.or("max_attempts", default.max_attempts, |node| {
         node.integer(1..=3)
     });
+    let tags = fields.or("tags", Vec::new(), tags::read);
     fields.finish("")?;
     Some(GatewayConfig {
         listen: listen?,
         body_limit_bytes: body_limit_bytes?,
         snapshot_max_age_ms: snapshot_max_age_ms?,
         max_attempts: max_attempts?,
+        tags: tags?,
     })
 }
 

@@ -36,6 +36,8 @@ pub struct Config {
     pub prices: PricesConfig,
     /// Groups of regions by name; no name is also a region's.
     pub region_groups: BTreeMap<String, Vec<String>>,
+    /// Where what was spent is written down.
+    pub ledger: LedgerConfig,
 }
 
 /// `prices`.
@@ -125,6 +127,8 @@ pub struct GatewayConfig {
     pub snapshot_max_age_ms: u32,
     /// Most attempts for one request, the first included, 1 to 3.
     pub max_attempts: u8,
+    /// Request headers that are recorded as tags, lower case, unique.
+    pub tags: Vec<String>,
 }
 
 /// One of `providers`.
@@ -456,4 +460,46 @@ pub enum KeyModelsConfig {
     All,
     /// Names of [`Config::models`], at least one.
     Named(Vec<String>),
+}
+
+/// `ledger`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerConfig {
+    /// Where it is; `None` for the state directory.
+    pub store: Option<LedgerStore>,
+    /// Days after which lines go; `None` to keep them for ever.
+    pub retention_days: Option<u32>,
+    /// What becomes of records that cannot be written down.
+    pub on_failure: OnLedgerFailure,
+    /// When a line counts as written.
+    pub durability: Durability,
+}
+
+/// Where the ledger is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerStore {
+    /// Nowhere: nothing is written down.
+    Off,
+    /// An SQLite database of its own.
+    File(PathBuf),
+}
+
+/// What becomes of records that cannot be written down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLedgerFailure {
+    /// Workers keep them, up to the bound of their queues, and send them again.
+    #[default]
+    Hold,
+    /// They are dropped, and counted.
+    Drop,
+}
+
+/// When a line counts as written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When the disk has it: it outlives a loss of power.
+    #[default]
+    Disk,
+    /// When the kernel has it: it outlives any end of the process.
+    Process,
 }

@@ -611,3 +611,38 @@ proptest! {
         never_panics(&text);
     }
 }
+
+#[test]
+fn tags_and_the_ledger_are_read_strictly() {
+    let with = |text: &str| GOOD.replace("version: 1\n", &format!("version: 1\n{text}\n"));
+    let config = parse(&with(
+        "gateway: {tags: [X-Team, x-project]}\n\
+         ledger: {store: /x/l.db, retention_days: 30, on_failure: drop, durability: process}",
+    ))
+    .unwrap();
+    assert_eq!(config.gateway.tags, ["x-team", "x-project"]);
+    let snapshot = compile(&config, &all(&config), day("2026-01-01"));
+    assert_eq!(snapshot.tags, config.gateway.tags);
+    let expected = LedgerConfig {
+        store: Some(LedgerStore::File("/x/l.db".into())),
+        retention_days: Some(30),
+        on_failure: OnLedgerFailure::Drop,
+        durability: Durability::Process,
+    };
+    assert_eq!(config.ledger, expected);
+    assert_eq!(parse(GOOD).unwrap().ledger, LedgerConfig::default());
+    for (text, part) in [
+        ("gateway: {tags: [authorization]}", "no tag can be"),
+        ("gateway: {tags: [x-ark-team]}", "no tag can be"),
+        ("gateway: {tags: [x team]}", "is not the name of a header"),
+        ("gateway: {tags: [x-a, X-A]}", "has \"x-a\" twice"),
+        ("ledger: {store: 'postgres://u:p@h/d'}", "is a URL"),
+        ("ledger: {retention_days: 0}", "from 1 to"),
+        ("ledger: {on_failure: ignore}", "is not known"),
+        ("ledger: {path: x}", "is not a known field"),
+    ] {
+        let problems = parse(&with(text)).unwrap_err().to_string();
+        assert!(problems.contains(part), "{text}: {problems}");
+        assert!(!problems.contains("u:p"), "{problems}");
+    }
+}

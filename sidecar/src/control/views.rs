@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::Control;
 use crate::Ms;
+use crate::config::LedgerConfig;
 use crate::rollout::State;
 use crate::scores::{self, Explained};
 use crate::shadows::ShadowsView;
@@ -211,6 +212,12 @@ impl Control {
     #[must_use]
     pub fn shadows_view(&self) -> ShadowsView {
         self.shadows.view()
+    }
+
+    /// How what is spent is written down.
+    #[must_use]
+    pub fn ledger(&self) -> &LedgerConfig {
+        &self.config.ledger
     }
 
     /// Each worker with the snapshot that it runs, for the metrics.

@@ -137,14 +137,14 @@ impl Extra {
         let labels = HedgeLabels { model, result };
         self.hedges.get_or_create(&labels).inc();
         for attempt in &record.attempts {
-            let (Verdict::Hedged, Some(wasted)) = (attempt.verdict, attempt.wasted) else {
+            let (Verdict::Hedged, Some(wasted)) = (attempt.verdict, &attempt.charge) else {
                 continue;
             };
             let target = target(record, attempt, known);
             count(
                 &self.wasted_tokens,
                 &target,
-                (wasted.input_tokens, wasted.output_tokens),
+                (wasted.usage.input_tokens, wasted.usage.output_tokens),
             );
             match wasted.cost {
                 Some(cost) => self.wasted_cost.get_or_create(&target).inc_by(cost.0),

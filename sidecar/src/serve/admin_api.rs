@@ -13,6 +13,7 @@ use hyper::{Method, Request, StatusCode};
 
 use super::access::{self, Refused, Who};
 use super::shared::Shared;
+use super::spend_api;
 use crate::http::{self, Limits, Reply};
 use crate::metrics;
 
@@ -31,14 +32,14 @@ pub(super) async fn handle(
 ) -> Reply {
     let path = request.uri().path();
     if access::is_open(path) {
-        return read(&shared, &request);
+        return read(&shared, &request).await;
     }
     let who = match admit(&shared, reach, &request) {
         Ok(who) => who,
         Err(refused) => return refuse(&shared, &refused),
     };
     match *request.method() {
-        Method::GET | Method::HEAD => read(&shared, &request),
+        Method::GET | Method::HEAD => read(&shared, &request).await,
         Method::POST => change(&shared, &who, request).await,
         _ => http::text(StatusCode::METHOD_NOT_ALLOWED, "use GET or POST"),
     }
@@ -75,7 +76,7 @@ fn said(refused: &Refused) -> Reply {
     http::text(refused.status, &refused.reason)
 }
 
-fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
+async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
     let now = shared.now();
     match request.uri().path() {
         "/healthz" => http::text(StatusCode::OK, "ok"),
@@ -99,6 +100,7 @@ fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
             http::readable_json(StatusCode::OK, &shared.control().provider_views(now))
         }
         "/v1/canaries" => http::readable_json(StatusCode::OK, &shared.control().canary_views(now)),
+        "/v1/spend" => spend_api::spend(shared, request.uri().query()).await,
         _ => nothing_here(),
     }
 }
@@ -124,6 +126,6 @@ fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains /v1/shadows",
+         /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend",
     )
 }

@@ -10,6 +10,7 @@ use hyper::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
+use super::ledger;
 use super::shared::Shared;
 use crate::http::{self, Limits, Reply};
 use crate::xds::{Answer, DiscoveryRequest, Kind};
@@ -54,9 +55,13 @@ async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
         Ok(request) => request,
         Err(reply) => return reply,
     };
+    let lines = ledger::lines(shared, &request);
     let response = shared.control().sync(request, shared.now());
     match response {
-        Ok(response) => http::json(&response),
+        Ok(mut response) => {
+            response.resend = ledger::write_down(shared, lines).await;
+            http::json(&response)
+        }
         Err(_too_many) => refuse(
             shared,
             StatusCode::SERVICE_UNAVAILABLE,

@@ -1,6 +1,6 @@
 //! The control plane, shared by the tasks of one thread.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
 use tokio::sync::Notify;
@@ -10,6 +10,7 @@ use crate::Ms;
 use crate::config::Date;
 use crate::control::Control;
 use crate::key_file::KeyFile;
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 
 /// The control plane with the clock that it is told.
@@ -19,6 +20,7 @@ pub struct Shared {
     news: Arc<Notify>,
     key_file: Option<KeyFile>,
     start: Instant,
+    ledger: OnceLock<Ledger>,
 }
 
 impl Shared {
@@ -33,6 +35,7 @@ impl Shared {
             news,
             key_file,
             start,
+            ledger: OnceLock::new(),
         })
     }
 
@@ -52,6 +55,18 @@ impl Shared {
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The ledger, if there is one.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.get()
+    }
+
+    /// Writes down in `ledger` from here on.
+    pub fn keep_in(&self, ledger: Ledger) {
+        self.metrics.ledger().opened();
+        let _ = self.ledger.set(ledger);
     }
 
     /// Told when Envoy has something new to take.

@@ -76,6 +76,7 @@ impl Running {
             envoy_admin: "127.0.0.1:1".to_owned(),
             filter: "/filter.wasm".to_owned(),
             listen: None,
+            ledger: Some(LedgerStore::File(dir.path().join("ledger.db"))),
         };
         drop(free);
         let mut task = JoinSet::new();

@@ -147,6 +147,10 @@ class Fleet:
         """Counts by provider: `requests`, `statuses`, `resets`, `abandoned`, `active`, ..."""
         return self._http.get("/stats").json()
 
+    def bill(self, name: str) -> list[dict]:
+        """What a provider charges for: `request_id`, tokens of `prompt` and `answer`, `reported`."""
+        return self._http.get(f"/{name}/bill").json()["charges"]
+
     def forget(self) -> None:
         """Clears counts and received requests."""
         assert self._http.post("/stats/reset").status_code == 200

@@ -39,6 +39,7 @@ class Stack:
         self.envoy_admin_port = free_port()
         self.socket = folder / "ark.sock"
         self.config_file = folder / "ark.yaml"
+        self.ledger = folder / "ledger.db"
         self.sidecar: Process | None = None
         self.envoy: Process | None = None
         self._envoy_log = envoy_log
@@ -92,7 +93,8 @@ class Stack:
             + ["--admin", f"127.0.0.1:{self.admin_port}"]
             + ["--keys", self.folder / "keys.json"]
             + ["--envoy-admin", f"127.0.0.1:{self.envoy_admin_port}"]
-            + ["--listen", f"127.0.0.1:{self.gateway_port}"],
+            + ["--listen", f"127.0.0.1:{self.gateway_port}"]
+            + ["--ledger", self.ledger],
             self.folder / "sidecar.log",
             self.fleet.environment(),
         )

@@ -20,6 +20,8 @@ pub struct StreamMeter {
 struct Seen {
     usage: WireUsage,
     events: u64,
+    /// How many there were when the last usage came.
+    reported_at: u64,
     end: bool,
     error: bool,
 }
@@ -66,6 +68,12 @@ impl StreamMeter {
         self.seen.usage.inclusive()
     }
 
+    /// Whether that is all of it: no content has come since.
+    #[must_use]
+    pub fn usage_is_whole(&self) -> bool {
+        self.seen.reported_at == self.seen.events
+    }
+
     /// Pieces of content: about one per output token.
     #[must_use]
     pub fn events(&self) -> u64 {
@@ -106,6 +114,7 @@ impl Seen {
                 let begun = report.message.and_then(|message| message.usage);
                 for usage in [begun, report.usage].into_iter().flatten() {
                     self.usage.replace(usage);
+                    self.reported_at = self.events;
                 }
             }
             b"message_stop" => self.end = true,

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::state::{Provider, Switch};
 
-/// Answers `{what}` of one provider: `control`, `seen` or `stats`.
+/// Answers `{what}` of one provider: `bill`, `control`, `seen` or `stats`.
 pub(super) async fn provider_reply(
     provider: &Provider,
     what: &str,
@@ -22,6 +22,7 @@ pub(super) async fn provider_reply(
         ("control", &Method::POST) => change(provider, body).await,
         ("control", &Method::GET) => reply(StatusCode::OK, &json!(provider.control())),
         ("stats", &Method::GET) => reply(StatusCode::OK, &json!(provider.stats())),
+        ("bill", &Method::GET) => reply(StatusCode::OK, &json!({"charges": provider.charges()})),
         ("seen", &Method::GET) => {
             let seen = provider.seen(limit(&parts.uri));
             let seen: Vec<Value> = seen.iter().map(super::seen::Seen::to_json).collect();

@@ -79,7 +79,20 @@ impl AnswerBody {
     }
 }
 
+impl Drop for Paced {
+    fn drop(&mut self) {
+        self.charge();
+    }
+}
+
 impl Paced {
+    /// What was sent so far is what is charged for.
+    fn charge(&mut self) {
+        if let Some(due) = self.active.as_mut().and_then(Active::due) {
+            due.sent(self.pieces.bytes.get(..self.sent).unwrap_or_default());
+        }
+    }
+
     /// Chooses the wait before piece `self.next`.
     fn plan_next(&mut self) {
         let delay = if self.next >= self.pieces.ends.len() {
@@ -118,6 +131,7 @@ impl Paced {
         }
         let Some(end) = self.pieces.ends.get(self.next).copied() else {
             self.wait = Wait::Ended;
+            self.charge();
             if let Some(active) = self.active.take() {
                 active.finish();
             }
@@ -145,7 +159,10 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
             Self::Whole(bytes, active) => {
-                if let Some(active) = active.take() {
+                if let Some(mut active) = active.take() {
+                    if let Some(due) = active.due() {
+                        due.sent_whole();
+                    }
                     active.finish();
                 }
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))

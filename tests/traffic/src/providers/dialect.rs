@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::anthropic::Anthropic;
 use super::bedrock::Bedrock;
+use super::bill::Told;
 use super::config::{Kind, ProviderConfig};
 use super::gemini::{Gemini, Vertex};
 use super::openai::{Azure, OpenAi};
@@ -34,6 +35,8 @@ pub(super) struct Context<'a> {
     pub(super) sequence: u64,
     /// Text to answer with in place of the ordinary sentence.
     pub(super) text: Option<&'a str>,
+    /// What the answer costs, for the provider's own books.
+    pub(super) told: &'a Told,
 }
 
 /// An answer with status 200.

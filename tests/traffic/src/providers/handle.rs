@@ -13,10 +13,12 @@ use hyper::{Request, Response, StatusCode};
 use serde_json::Value;
 
 use super::admin;
+use super::bill::{Due, Told};
 use super::body::{AnswerBody, Pace};
-use super::dialect::{Answer, Asked, Context, Endpoint};
+use super::dialect::{Answer, Asked, Context, Endpoint, header};
 use super::recording::Recording;
 use super::refusal::{Failing, Refusal};
+use super::reply::Usage;
 use super::script::{Ending, Instead, Script};
 use super::seen::Seen;
 use super::sse::{Events, Pieces};
@@ -47,6 +49,7 @@ struct Head {
 
 /// One request that has been read, on its way to an answer.
 struct Exchange<'a> {
+    request_id: String,
     provider: &'a Arc<Provider>,
     fate: &'a Arc<Fate>,
     arrival: Arrival,
@@ -84,16 +87,14 @@ pub(super) async fn handle(
         Err,
     );
     let script = read_script(&headers, &provider.config.name);
-    let echo = match &script {
-        Ok(Script {
-            instead: Some(Instead::EchoHeaders),
-            ..
-        }) => Some(names(&headers)),
-        _ => None,
-    };
+    let echo = echo(&script, &headers);
+    let request_id = header(&headers, "x-request-id")
+        .unwrap_or_default()
+        .to_owned();
     let seen = see(&provider, &parts, headers, &body);
     let plan = script.clone().unwrap_or_default();
     let exchange = Exchange {
+        request_id,
         arrival: provider.admit(seen, plan),
         provider: &provider,
         fate: &fate,
@@ -109,18 +110,20 @@ pub(super) async fn handle(
         (Ok(route), Ok(_)) => route,
     };
     let script = exchange.arrival.script.clone();
+    let told = Told::new();
     let context = Context {
         config: &provider.config,
         script: &script,
         sequence: exchange.arrival.sequence,
         text: echo.as_deref(),
+        told: &told,
     };
     exchange.run(&context, &*route, &body).await
 }
 
 impl Exchange<'_> {
     async fn run(
-        self,
+        mut self,
         context: &Context<'_>,
         endpoint: &dyn Endpoint,
         body: &[u8],
@@ -129,6 +132,9 @@ impl Exchange<'_> {
         match &context.script.instead {
             None | Some(Instead::Ordinary | Instead::EchoHeaders) => {
                 let answer = endpoint.answer(context, body);
+                if let (Ok(_), Some(usage)) = (&answer, context.told.get()) {
+                    self.owe(*usage);
+                }
                 Ok(self.answer(answer, endpoint).await)
             }
             Some(Instead::Status(status)) => {
@@ -158,7 +164,10 @@ impl Exchange<'_> {
                 Err(Reset)
             }
             // Ends when the peer closes the connection: hyper drops this future then.
-            Some(Instead::Hang) => std::future::pending().await,
+            Some(Instead::Hang) => {
+                self.owe(Usage::of_prompt(body.len()));
+                std::future::pending().await
+            }
             Some(Instead::FirstEventError(kind)) => {
                 let mut events = Events::default();
                 self.append_error(endpoint, kind.as_deref(), &mut events);
@@ -177,6 +186,12 @@ impl Exchange<'_> {
                 }
             },
         }
+    }
+
+    /// Charges for the answer that begins.
+    fn owe(&mut self, usage: Usage) {
+        let id = std::mem::take(&mut self.request_id);
+        self.active.owe(Due::new(id, usage));
     }
 
     fn append_error(&self, endpoint: &dyn Endpoint, kind: Option<&str>, events: &mut Events) {
@@ -333,6 +348,17 @@ fn read_script(headers: &HeaderMap, provider: &str) -> Result<Script, String> {
 fn see(provider: &Provider, parts: &Parts, headers: HeaderMap, body: &Bytes) -> Option<Seen> {
     let target = parts.uri.path_and_query().map_or("", |t| t.as_str());
     (provider.config.seen > 0).then(|| Seen::new(parts.method.as_str(), target, headers, body))
+}
+
+/// The names of the headers, when the answer is to tell them.
+fn echo(script: &Result<Script, String>, headers: &HeaderMap) -> Option<String> {
+    match script {
+        Ok(Script {
+            instead: Some(Instead::EchoHeaders),
+            ..
+        }) => Some(names(headers)),
+        _ => None,
+    }
 }
 
 fn names(headers: &HeaderMap) -> String {

@@ -7,6 +7,7 @@
 mod admin;
 mod anthropic;
 mod bedrock;
+pub mod bill;
 mod body;
 pub mod conditions;
 pub mod config;

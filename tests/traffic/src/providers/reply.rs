@@ -102,6 +102,16 @@ pub(super) struct Usage {
     pub(super) thoughts: usize,
 }
 
+impl Usage {
+    /// What a prompt of so many bytes uses before there is an answer.
+    pub(super) fn of_prompt(bytes: usize) -> Self {
+        Self {
+            prompt: (bytes / 4).max(1),
+            ..Self::default()
+        }
+    }
+}
+
 impl Sights {
     /// What it saw, in words; empty for text only.
     fn words(self) -> String {
@@ -158,6 +168,7 @@ impl Reply {
             answer: pieces(&text) + pieces(&thoughts) + called,
             thoughts: pieces(&thoughts),
         };
+        let _ = context.told.set(usage);
         Self {
             thoughts,
             text,
@@ -233,6 +244,7 @@ mod tests {
             script: &Script::parse(script).unwrap(),
             sequence: 1,
             text: None,
+            told: &crate::providers::bill::Told::new(),
         };
         Reply::to(wish, &context, 400)
     }

@@ -10,6 +10,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::bill::{Bill, Charge, Due};
 use super::conditions::{Conditions, Failure};
 use super::config::ProviderConfig;
 use super::control::Control;
@@ -49,6 +50,7 @@ struct Live {
     requests: u64,
     resets: u64,
     statuses: BTreeMap<u16, u64>,
+    bill: Bill,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +91,7 @@ pub(super) struct Arrival {
 pub(super) struct Active {
     provider: Arc<Provider>,
     finished: bool,
+    due: Option<Due>,
 }
 
 /// Marks a connection as open.
@@ -123,6 +126,7 @@ impl Provider {
                 requests: 0,
                 resets: 0,
                 statuses: BTreeMap::new(),
+                bill: Bill::default(),
             }),
             counts: Counts::default(),
             config,
@@ -184,6 +188,7 @@ impl Provider {
         Active {
             provider: Arc::clone(self),
             finished: false,
+            due: None,
         }
     }
 
@@ -214,7 +219,14 @@ impl Provider {
         live.resets = 0;
         live.statuses.clear();
         live.seen.clear();
+        live.bill.clear();
         self.counts.abandoned.store(0, Ordering::Relaxed);
+    }
+
+    /// What it charges for, oldest first.
+    #[must_use]
+    pub fn charges(&self) -> Vec<Charge> {
+        self.live().bill.charges()
     }
 
     /// The last `limit` received requests, oldest first.
@@ -256,6 +268,16 @@ fn vendor_headers(config: &ProviderConfig, dialect: &dyn Dialect) -> HeaderMap {
 }
 
 impl Active {
+    /// The answer will be charged for.
+    pub(super) fn owe(&mut self, due: Due) {
+        self.due = Some(due);
+    }
+
+    /// What is to be charged for, while the answer is on its way.
+    pub(super) fn due(&mut self) -> Option<&mut Due> {
+        self.due.as_mut()
+    }
+
     /// The answer got to its end, scripted ends included.
     pub(super) fn finish(mut self) {
         self.finished = true;
@@ -264,6 +286,9 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
+        if let Some(due) = self.due.take() {
+            self.provider.live().bill.add(due.charge());
+        }
         let counts = &self.provider.counts;
         counts.active.fetch_sub(1, Ordering::Relaxed);
         if !self.finished {

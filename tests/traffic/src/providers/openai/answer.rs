@@ -14,7 +14,7 @@ use super::route::{Flavour, Place, Served};
 use super::strict;
 use crate::providers::dialect::{Answer, Context, Endpoint};
 use crate::providers::refusal::{Failing, Refusal};
-use crate::providers::reply::Reply;
+use crate::providers::reply::{Reply, Usage};
 use crate::providers::script::CHUNKS_LIMIT;
 use crate::providers::sse::Events;
 use crate::providers::text::escape;
@@ -46,6 +46,7 @@ impl Endpoint for Served<'_> {
                 let ask = read(body)?;
                 let model = self.model(context, ask.model.as_deref())?.to_owned();
                 if self.place == Place::Embeddings {
+                    let _ = context.told.set(Usage::of_prompt(body.len()));
                     return embed(&ask, &model, (body.len() / 4).max(1));
                 }
                 self.complete(context, &ask, &model, body.len())
@@ -249,6 +250,7 @@ mod tests {
             script: &Script::default(),
             sequence: 1,
             text: None,
+            told: &crate::providers::bill::Told::new(),
         };
         let served = Served {
             flavour,

@@ -1,0 +1,76 @@
+//! What the ledger does, in numbers.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::ledger::{Failure, Written};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// The ledger's metrics.
+#[derive(Default)]
+pub struct LedgerMetrics {
+    open: Gauge,
+    lines: Counter,
+    duplicates: Counter,
+    failures: Family<ReasonLabels, Counter>,
+    dropped: Counter,
+}
+
+impl LedgerMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "ledger_open",
+            "Whether what is spent is written down",
+            self.open.clone(),
+        );
+        registry.register(
+            "ledger_lines",
+            "Lines written to the ledger",
+            self.lines.clone(),
+        );
+        registry.register(
+            "ledger_duplicates",
+            "Lines that were in the ledger already",
+            self.duplicates.clone(),
+        );
+        registry.register(
+            "ledger_failures",
+            "Batches that the ledger did not take",
+            self.failures.clone(),
+        );
+        registry.register(
+            "ledger_lines_dropped",
+            "Lines that are in no ledger, as the operator chose",
+            self.dropped.clone(),
+        );
+    }
+
+    /// The ledger is open.
+    pub fn opened(&self) {
+        self.open.set(1);
+    }
+
+    /// A batch was written.
+    pub fn written(&self, written: Written) {
+        self.lines.inc_by(written.new);
+        self.duplicates.inc_by(written.duplicates);
+    }
+
+    /// A batch was not written.
+    pub fn failed(&self, failure: Failure) {
+        let reason = failure.as_str();
+        self.failures.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Lines are lost, by policy.
+    pub fn dropped(&self, lines: u64) {
+        self.dropped.inc_by(lines);
+    }
+}

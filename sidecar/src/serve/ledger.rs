@@ -1,0 +1,114 @@
+//! The ledger in the service: opened at the start, written before records are acknowledged, pruned.
+
+use std::convert::Infallible;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ark_gateway_core::sync::SyncRequest;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::shared::{self, Shared};
+use crate::config::{LedgerStore, OnLedgerFailure};
+use crate::ledger::{Chosen, Ledger, Line, Store, Writer, choose, lines_of};
+
+/// How often a step of old lines goes.
+const PRUNE_EVERY: Duration = Duration::from_secs(5);
+const DAY_MS: i64 = 86_400_000;
+
+/// Opens the ledger where the operator wants it, or in the state directory.
+///
+/// # Errors
+/// In words for the operator: it was asked for, and cannot be opened.
+pub(super) fn open(shared: &Shared, asked: Option<LedgerStore>) -> Result<Option<Writer>, String> {
+    let config = shared.control().ledger().clone();
+    let asked = asked.or(config.store);
+    let must = asked.is_some();
+    let state = std::env::var("STATE_DIRECTORY").ok();
+    let path = match choose(asked, state.as_deref()) {
+        Chosen::File(path) => path,
+        Chosen::Off => {
+            tracing::warn!("the ledger is off: what is spent is counted, and not written down");
+            return Ok(None);
+        }
+        Chosen::NoPlace => {
+            tracing::warn!(
+                "no ledger: there is no state directory; name a file with --ledger, or say \
+                 `--ledger off`"
+            );
+            return Ok(None);
+        }
+    };
+    match Store::open(&path, config.durability) {
+        Ok(store) => Ok(Some(keep(shared, &path, store))),
+        Err(problem) if must => Err(format!("{problem}; choose another place with --ledger")),
+        Err(problem) => {
+            tracing::warn!(problem, "no ledger: what is spent is not written down");
+            Ok(None)
+        }
+    }
+}
+
+fn keep(shared: &Shared, path: &Path, store: Store) -> Writer {
+    let (ledger, writer) = Ledger::new(path.to_owned(), store);
+    shared.keep_in(ledger);
+    tracing::info!(ledger = %path.display(), "what is spent is written down");
+    writer
+}
+
+/// The lines of a worker's records; none when there is no ledger.
+pub(super) fn lines(shared: &Shared, request: &SyncRequest) -> Vec<Line> {
+    match shared.ledger() {
+        Some(_) => request
+            .records
+            .iter()
+            .flat_map(|record| lines_of(&request.worker, record))
+            .collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Writes lines down; whether the worker must keep their records and send them again.
+pub(super) async fn write_down(shared: &Shared, lines: Vec<Line>) -> bool {
+    let Some(ledger) = shared.ledger().filter(|_| !lines.is_empty()) else {
+        return false;
+    };
+    let count = lines.len() as u64;
+    let failure = match ledger.put(lines).await {
+        Ok(written) => {
+            shared.metrics().ledger().written(written);
+            return false;
+        }
+        Err(failure) => failure,
+    };
+    shared.metrics().ledger().failed(failure);
+    let policy = shared.control().ledger().on_failure;
+    match policy {
+        OnLedgerFailure::Hold => {
+            tracing::warn!(%failure, lines = count, "not written down; the worker sends them again");
+            true
+        }
+        OnLedgerFailure::Drop => {
+            shared.metrics().ledger().dropped(count);
+            tracing::error!(%failure, lines = count, "not written down, and dropped as configured");
+            false
+        }
+    }
+}
+
+/// Removes what is older than the operator wants to keep, a step at a time, for ever.
+///
+/// # Errors
+/// Never.
+pub(super) async fn retain(shared: Arc<Shared>) -> Result<Infallible, String> {
+    let mut tick = interval(PRUNE_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let days = shared.control().ledger().retention_days;
+        if let (Some(days), Some(ledger)) = (days, shared.ledger()) {
+            let now = i64::try_from(shared::unix_ms()).unwrap_or(i64::MAX);
+            ledger.prune(now.saturating_sub(i64::from(days) * DAY_MS));
+        }
+    }
+}
