@@ -20,6 +20,7 @@ pub mod meter;
 pub mod openai_chat;
 mod present;
 pub mod provider_error;
+pub mod rate_limit;
 pub mod responses;
 pub mod translate;
 pub mod vendor;

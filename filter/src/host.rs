@@ -43,6 +43,11 @@ pub(crate) fn remove_request_header(name: &str) {
     );
 }
 
+/// The response's headers, in wire form.
+pub(crate) fn response_headers() -> Vec<u8> {
+    raw::header_map(MapType::HttpResponseHeaders)
+}
+
 /// One response header.
 pub(crate) fn response_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name)

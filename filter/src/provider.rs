@@ -3,6 +3,7 @@
 mod answer;
 mod dropped;
 mod failure;
+mod head;
 mod request;
 mod translated;
 mod wire;
@@ -17,6 +18,7 @@ use proxy_wasm::types::Action;
 use crate::vm::Shared;
 use crate::{host, reply, vm};
 use answer::Reading;
+use head::AnswerHead;
 use request::Rewrite;
 pub(crate) use wire::wire_of;
 
@@ -125,7 +127,7 @@ impl HttpContext for ProviderFilter {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        self.on_head(host::response_status());
+        self.on_head(&AnswerHead::read());
         if self.with_exchange(|e| e.is_hedged()) == Some(true) {
             host::set_response_header(ANSWERED_BY, &self.place.to_string());
         }

@@ -16,7 +16,7 @@ use crate::admit::Admission;
 use crate::decide::Decision;
 use crate::limit::Nanos;
 use crate::policy::Policy;
-use crate::record::{Endpoint, Record, Shadow, Usage, Verdict};
+use crate::record::{Endpoint, RateLimits, Record, Shadow, Usage, Verdict};
 use crate::reject::{Reject, RejectCode};
 use crate::snapshot::{ModelId, ModelSpec, TargetId};
 use attempt::Attempt;
@@ -207,6 +207,7 @@ impl Exchange {
             first_byte: None,
             status: None,
             retry_after_ms: None,
+            rate_limits: None,
             lost: Vec::new(),
             usage: None,
             output_tokens: 0,
@@ -257,6 +258,13 @@ impl Exchange {
     pub fn come_back_after(&mut self, retry_after_ms: u64) {
         if let Some(attempt) = self.current_mut() {
             attempt.retry_after_ms = Some(retry_after_ms);
+        }
+    }
+
+    /// The head of the provider's answer said what is left of its limits.
+    pub fn limits_told(&mut self, rate_limits: RateLimits) {
+        if let Some(attempt) = self.current_mut() {
+            attempt.rate_limits = Some(rate_limits);
         }
     }
 

@@ -212,6 +212,30 @@ pub struct Charge {
     pub cost: Option<MicroUsd>,
 }
 
+/// What is left of one limit of the provider's, by its own word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// Requests or tokens that are left.
+    pub remaining: u64,
+    /// Of how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// When it is whole again, milliseconds from the answer's head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_ms: Option<u64>,
+}
+
+/// What an answer's headers said of the limits of our account, for its model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateLimits {
+    /// Of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Allowance>,
+    /// Of tokens: the tightest, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Allowance>,
+}
+
 /// One attempt at one target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptRecord {
@@ -242,6 +266,9 @@ pub struct AttemptRecord {
     /// What it used; `None` when its provider charges nothing for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge: Option<Charge>,
+    /// The provider's word on its limits, when its head said any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limits: Option<RateLimits>,
 }
 
 /// Which side of a shadowed request a record is of.

@@ -398,6 +398,9 @@ pub(crate) struct Replay {
     /// Leave the baselines out
     #[arg(long)]
     pub(crate) no_baselines: bool,
+    /// Let Ark look at what was measured only, and not at its forecasts
+    #[arg(long)]
+    pub(crate) no_forecast: bool,
     /// Write the report as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,

@@ -4,6 +4,8 @@
 mod canaries;
 mod drains;
 mod envoy_facts;
+mod forecasts;
+mod probes;
 mod providers;
 mod scoring;
 mod tokens;
@@ -27,6 +29,7 @@ use crate::key_book::KeyBook;
 use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
+use crate::probing::{Probing, is_probe};
 use crate::rollout::{Facts, Rollout};
 use crate::shadows::Shadows;
 use crate::workers::{TooMany, Workers};
@@ -37,6 +40,8 @@ use tokens::Tokens;
 
 pub use drains::{DrainView, ProviderView};
 pub use envoy_facts::EnvoyFacts;
+pub use forecasts::ForecastView;
+pub use probes::Probe;
 pub use providers::{Credentials, Loaded, Provider};
 pub use tokens::Argv;
 pub use views::{BadEdit, ConfigView, Readiness, ScoresView};
@@ -66,6 +71,8 @@ pub struct Setting {
     /// Milliseconds since the Unix epoch at the start: sequence numbers go on from here, so that
     /// they rise over restarts too.
     pub started_unix_ms: u64,
+    /// The digest of the key by which probes are let in; `None`: there are no probes.
+    pub probe_sha256: Option<String>,
 }
 
 /// The state of the control plane.
@@ -98,6 +105,7 @@ pub struct Control {
     loud_at: BTreeMap<String, Ms>,
     canaries: Canaries,
     drains: Drains,
+    probing: Probing,
 }
 
 impl Control {
@@ -121,7 +129,7 @@ impl Control {
             snapshot: nothing,
             handed_out: VecDeque::new(),
             workers: Workers::default(),
-            observations: Observations::default(),
+            observations: Observations::new(setting.started_unix_ms),
             shadows: Shadows::default(),
             envoy: EnvoyFacts::default(),
             scores: Scores {
@@ -133,6 +141,7 @@ impl Control {
             loud_at: BTreeMap::new(),
             canaries: Canaries::default(),
             drains: Drains::default(),
+            probing: Probing::default(),
             setting,
         };
         control.replace_config(loaded, 0);
@@ -141,8 +150,8 @@ impl Control {
 
     /// Takes a new valid configuration.
     pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
-        self.config = self.key_book.merged(&loaded.config);
         self.written = loaded.config;
+        self.config = self.with_keys(&self.key_book);
         self.credentials = loaded.credentials;
         self.tokens.retain(&self.config);
         self.bad_edit = None;
@@ -168,9 +177,17 @@ impl Control {
 
     /// Takes the keys that were made while Ark ran.
     pub fn replace_keys(&mut self, book: KeyBook, now: Ms) {
-        self.config = book.merged(&self.written);
+        self.config = self.with_keys(&book);
         self.key_book = book;
         self.compile(now);
+    }
+
+    /// What the file says, with the keys of `book` and that of probes.
+    fn with_keys(&self, book: &KeyBook) -> Config {
+        probes::let_in(
+            book.merged(&self.written),
+            self.setting.probe_sha256.as_deref(),
+        )
     }
 
     /// The keys that were made while Ark ran.
@@ -222,7 +239,11 @@ impl Control {
     }
 
     fn observe(&mut self, record: &Record, now: Ms) {
-        self.setting.metrics.observe(record, &self.known);
+        if is_probe(record) {
+            self.probe_told(record);
+        } else {
+            self.setting.metrics.observe(record, &self.known);
+        }
         self.observations.observe(record, now);
         if !record.is_shadow() {
             self.canaries.observe(record, now);

@@ -14,6 +14,15 @@ pub struct Limits {
     pub tokens: Option<u64>,
 }
 
+/// What is to come on top of what was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct More {
+    /// Requests.
+    pub requests: f64,
+    /// Prompt and completion tokens.
+    pub tokens: f64,
+}
+
 /// What was taken from one provider's buckets and has not yet flowed back.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Meter {
@@ -43,6 +52,22 @@ impl Meter {
             .requests
             .map_or(0.0, |n| requests / f64::from(n.max(1)));
         let by_tokens = limits.tokens.map_or(0.0, |n| tokens / to_f64(n.max(1)));
+        by_requests.max(by_tokens) as f32
+    }
+
+    /// The same when so much more had been taken.
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "an f32 of a share is fine enough"
+    )]
+    pub fn utilisation_with(&self, more: More, limits: Limits, now: Ms) -> f32 {
+        let (requests, tokens) = self.levels(limits, now);
+        let share = |level: f64, limit: Option<f64>| {
+            limit.map_or(0.0, |limit| level.max(0.0) / limit.max(1.0))
+        };
+        let by_requests = share(requests + more.requests, limits.requests.map(f64::from));
+        let by_tokens = share(tokens + more.tokens, limits.tokens.map(to_f64));
         by_requests.max(by_tokens) as f32
     }
 

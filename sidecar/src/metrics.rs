@@ -1,8 +1,10 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
 mod extra;
+mod forecasts;
 mod labels;
 mod ledger;
+mod probes;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -19,12 +21,14 @@ use prometheus_client::registry::Registry;
 
 use crate::verdicts;
 use extra::Extra;
+use forecasts::Forecasts;
 use labels::{
     AttemptLabels, CodeLabels, CredentialLabels, FaultLabels, LossLabels, NackLabels,
     ProviderLabels, ReloadLabels, RequestLabels, TargetLabels, TokenLabels, WorkerLabels, endpoint,
     outcome, rule,
 };
 pub use ledger::LedgerMetrics;
+use probes::Probes;
 use rules::Rules;
 
 /// The media type of [`Metrics::encode`].
@@ -72,6 +76,8 @@ pub struct Metrics {
     admin_refusals: Counter,
     rules: Rules,
     extra: Extra,
+    forecasts: Forecasts,
+    probes: Probes,
 }
 
 /// Seconds: from a local model's first token to the longest answers.
@@ -110,11 +116,15 @@ impl Default for Metrics {
             admin_refusals: Counter::default(),
             rules: Rules::default(),
             extra: Extra::default(),
+            forecasts: Forecasts::default(),
+            probes: Probes::default(),
         };
         metrics.register_traffic();
         metrics.register_control();
         metrics.rules.register(&mut metrics.registry);
         metrics.extra.register(&mut metrics.registry);
+        metrics.forecasts.register(&mut metrics.registry);
+        metrics.probes.register(&mut metrics.registry);
         metrics
     }
 }
@@ -386,6 +396,18 @@ impl Metrics {
     #[must_use]
     pub fn ledger(&self) -> &LedgerMetrics {
         &self.ledger
+    }
+
+    /// Probes.
+    #[must_use]
+    pub fn probes(&self) -> &Probes {
+        &self.probes
+    }
+
+    /// What is to come.
+    #[must_use]
+    pub fn forecasts(&self) -> &Forecasts {
+        &self.forecasts
     }
 
     /// Counts a reload: `applied` or `rejected`.

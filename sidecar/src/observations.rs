@@ -6,8 +6,11 @@ use ark_gateway_core::record::{AttemptRecord, Outcome, Record, Verdict};
 use ark_gateway_core::score::ModelScore;
 
 use crate::Ms;
+use crate::forecast::Forecaster;
+use crate::headroom::{Account, Fill, Shown, Told};
 use crate::memory::Lengths;
-use crate::meter::{Limits, Meter};
+use crate::meter::Limits;
+use crate::probing::is_probe;
 use crate::scores::Reachability;
 use crate::window::{Sample, Window};
 
@@ -18,20 +21,36 @@ pub type TargetKey = (String, String);
 #[derive(Default)]
 pub struct Observations {
     windows: BTreeMap<TargetKey, Window>,
-    meters: BTreeMap<String, Metered>,
+    told: BTreeMap<TargetKey, Told>,
+    accounts: BTreeMap<String, Account>,
     lengths: BTreeMap<String, Lengths>,
+    demands: BTreeMap<String, Demand>,
+    /// The moment of the clock's zero, for the time of the day.
+    unix_ms: u64,
 }
 
-/// A provider's limits and what is used up of them.
-struct Metered {
-    limits: Limits,
-    meter: Meter,
+/// What is asked of one model.
+pub struct Demand {
+    /// In tokens, prompt and completion.
+    pub tokens: Forecaster,
+    /// Mean tokens of a request: what one that failed had asked for.
+    mean: u64,
 }
 
 impl Observations {
+    /// Without knowledge; `unix_ms` is the moment of the clock's zero.
+    #[must_use]
+    pub fn new(unix_ms: u64) -> Self {
+        Self {
+            unix_ms,
+            ..Self::default()
+        }
+    }
+
     /// Keeps windows for these targets only; those that stay keep what they know.
     pub fn configure(&mut self, targets: &BTreeSet<TargetKey>) {
         self.windows.retain(|key, _| targets.contains(key));
+        self.told.retain(|key, _| targets.contains(key));
         for key in targets {
             self.windows.entry(key.clone()).or_default();
         }
@@ -47,26 +66,45 @@ impl Observations {
         for model in models {
             self.lengths.entry(model.clone()).or_default();
         }
-        self.meters.retain(|name, _| providers.contains_key(name));
+        self.accounts.retain(|name, _| providers.contains_key(name));
         for (name, limits) in providers {
-            let meter = Meter::default();
-            self.meters
-                .entry(name)
-                .or_insert(Metered { limits, meter })
-                .limits = limits;
+            let account = Account::new(limits, self.unix_ms);
+            self.accounts.entry(name).or_insert(account).limit(limits);
+        }
+        self.demands.retain(|model, _| models.contains(model));
+        for model in models {
+            let demand = || Demand {
+                tokens: Forecaster::new(self.unix_ms),
+                mean: 0,
+            };
+            self.demands.entry(model.clone()).or_insert_with(demand);
+        }
+    }
+
+    /// Lets time pass, so that forecasts are of now.
+    pub fn advance(&mut self, now: Ms) {
+        for account in self.accounts.values_mut() {
+            account.advance(now);
+        }
+        for demand in self.demands.values_mut() {
+            demand.tokens.advance(now);
         }
     }
 
     /// Takes in a record that arrived at `now`.
     pub fn observe(&mut self, record: &Record, now: Ms) {
-        if let Some(lengths) = self
-            .lengths
-            .get_mut(record.fallback.as_ref().unwrap_or(&record.model))
+        // A probe is nobody's demand, and its answer is cut short.
+        let is_demand = !is_probe(record) && !record.is_shadow();
+        let answered_by = record.fallback.as_ref().unwrap_or(&record.model);
+        if let Some(lengths) = self.lengths.get_mut(answered_by)
+            && is_demand
             && record.outcome == Outcome::Ok
-            && !record.is_shadow()
             && record.usage.output_tokens > 0
         {
             lengths.record(record.usage.output_tokens, now);
+        }
+        if is_demand {
+            self.ask(record, now);
         }
         let last = record.attempts.len();
         for (n, attempt) in record.attempts.iter().enumerate() {
@@ -80,12 +118,30 @@ impl Observations {
                 };
                 window.record(&sample(attempt, tokens, record.stream), now);
                 // What was refused was not metered.
-                if let Some(Metered { limits, meter }) = self.meters.get_mut(&attempt.provider)
+                if let Some(account) = self.accounts.get_mut(&attempt.provider)
                     && attempt.verdict != Verdict::RateLimited
                 {
-                    meter.take(record.usage.input_tokens + tokens, *limits, now);
+                    account.take(record.usage.input_tokens + tokens, now);
+                }
+                if let Some(said) = &attempt.rate_limits {
+                    let at = now.saturating_sub(since_head_ms(record, attempt));
+                    self.told.entry(key).or_default().hear(said, at);
                 }
             }
+        }
+    }
+
+    /// What a client asked of a model. What failed was asked for too.
+    fn ask(&mut self, record: &Record, now: Ms) {
+        let Some(demand) = self.demands.get_mut(&record.model) else {
+            return;
+        };
+        let tokens = record.usage.input_tokens + record.usage.output_tokens;
+        if tokens > 0 {
+            demand.tokens.add(tokens, now);
+            demand.mean = (demand.mean * 31 + tokens) / 32;
+        } else if record.outcome == Outcome::Failed {
+            demand.tokens.add(demand.mean, now);
         }
     }
 
@@ -102,11 +158,42 @@ impl Observations {
         }
     }
 
-    /// How much of a provider's rate limits is used up.
+    /// How full a target's rate limits are: the most of what was sent to its provider, what will have been
+    /// with so many requests in flight, and the provider's own word.
     #[must_use]
-    pub fn metered(&self, provider: &str, now: Ms) -> f32 {
-        let metered = self.meters.get(provider);
-        metered.map_or(0.0, |m| m.meter.utilisation(m.limits, now))
+    pub fn metered(&self, provider: &str, model: &str, in_flight: u64, now: Ms) -> f32 {
+        let fill = self.fill(provider, in_flight, now);
+        let key = (provider.to_owned(), model.to_owned());
+        let told = self.told.get(&key).and_then(|told| told.utilisation(now));
+        fill.now.max(fill.predicted).max(told.unwrap_or(0.0))
+    }
+
+    /// How full a provider's account is, by the limits in `ark.yaml`.
+    #[must_use]
+    pub fn fill(&self, provider: &str, in_flight: u64, now: Ms) -> Fill {
+        let account = self.accounts.get(provider);
+        account.map_or_else(Fill::default, |account| account.fill(in_flight, now))
+    }
+
+    /// What each provider is sent, and will be.
+    pub fn accounts(&self) -> impl Iterator<Item = (&str, &Account)> {
+        let accounts = self.accounts.iter();
+        accounts.map(|(name, account)| (name.as_str(), account))
+    }
+
+    /// What is asked of each model, and will be.
+    pub fn demands(&self) -> impl Iterator<Item = (&str, &Forecaster)> {
+        let demands = self.demands.iter();
+        demands.map(|(model, demand)| (model.as_str(), &demand.tokens))
+    }
+
+    /// What providers have said of their limits and what still holds of it, with how full each target is
+    /// by that.
+    pub fn told(&self, now: Ms) -> impl Iterator<Item = (&TargetKey, Shown, f32)> {
+        self.told.iter().filter_map(move |(key, told)| {
+            let used = told.utilisation(now)?;
+            Some((key, told.shown(now)?, used))
+        })
     }
 
     /// How long the answers of a model are.
@@ -131,6 +218,13 @@ impl Observations {
         }
         providers
     }
+}
+
+/// How long before the end of the request the head of an attempt's answer came, milliseconds.
+fn since_head_ms(record: &Record, attempt: &AttemptRecord) -> Ms {
+    let took_us = attempt.ttft_us.unwrap_or(attempt.duration_us);
+    let head_us = attempt.start_us.saturating_add(took_us);
+    record.duration_us.saturating_sub(head_us) / 1_000
 }
 
 fn sample(attempt: &AttemptRecord, output_tokens: u64, streamed: bool) -> Sample {

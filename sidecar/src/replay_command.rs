@@ -47,6 +47,7 @@ pub(crate) fn run(args: &Replay) -> Result<(), String> {
         seed: args.seed,
         first,
         model,
+        no_forecast: args.no_forecast,
     };
     let is_terminal = std::io::stderr().is_terminal();
     let runs = replay(&setting, &policies, !args.no_baselines, &mut |done, all| {

@@ -96,7 +96,7 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
     let circuit = inputs
         .window
         .map_or(Circuit::Closed, |w| w.breaker().circuit(now));
-    let in_flight = in_flight(gauges, inputs.provider_waiting)
+    let in_flight = counted(gauges, inputs.provider_waiting)
         .map(|(count, _)| ratio(count, u64::from(inputs.max_in_flight.max(1))));
     let metered = (inputs.metered > 0.0).then_some(inputs.metered);
     let explore = explore(inputs, &decisive, circuit, now);
@@ -141,7 +141,13 @@ fn fresh(gauges: Option<Gauges>, now: Ms) -> Option<Gauges> {
     gauges.filter(|g| now.saturating_sub(g.at) <= GAUGE_MAX_AGE_MS)
 }
 
-fn in_flight(gauges: Option<Gauges>, waiting: Option<u64>) -> Option<(u64, &'static str)> {
+/// Requests in flight at a provider, by Envoy's gauges where those are fresh, else by what waits.
+#[must_use]
+pub fn in_flight(gauges: Option<Gauges>, waiting: Option<u64>, now: Ms) -> Option<u64> {
+    counted(fresh(gauges, now), waiting).map(|(count, _)| count)
+}
+
+fn counted(gauges: Option<Gauges>, waiting: Option<u64>) -> Option<(u64, &'static str)> {
     gauges
         .map(|g| (g.active, "envoy"))
         .or_else(|| waiting.map(|count| (count, "workers")))
@@ -344,7 +350,7 @@ pub fn explain(inputs: &Inputs<'_>, told: TargetScore, now: Ms) -> Explained {
         tokens_per_second: ratio(view.output_tokens, SPAN_S),
         tpot_ms: view.tpot_ms(),
         waiting: inputs.waiting_ms.len(),
-        in_flight: in_flight(fresh(inputs.gauges, now), inputs.provider_waiting).map(
+        in_flight: counted(fresh(inputs.gauges, now), inputs.provider_waiting).map(
             |(count, source)| InFlight {
                 count,
                 limit: inputs.max_in_flight,

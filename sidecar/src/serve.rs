@@ -5,6 +5,8 @@ mod admin_api;
 mod commands;
 mod ledger;
 mod private_api;
+mod probe_key;
+mod probes;
 mod scrape;
 pub mod shared;
 mod socket;
@@ -23,6 +25,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::LedgerStore;
 use crate::control::{Control, Setting};
+use crate::credential::Secret;
+use crate::digest;
 use crate::envoy::Place;
 use crate::http;
 use crate::key_file::KeyFile;
@@ -76,7 +80,9 @@ pub async fn run(options: Options) -> Result<(), String> {
         ));
     }
     watch::tell_of_prices(&loaded.config);
-    let mut control = Control::new(setting(&options)?, loaded, shared::today());
+    let probe_key = probe_key::of(&options.socket)?;
+    let setting = setting(&options, &probe_key)?;
+    let mut control = Control::new(setting, loaded, shared::today());
     let key_file = options.keys.clone().map(KeyFile::new);
     if let Some(file) = &key_file {
         control.replace_keys(file.load()?, 0);
@@ -105,6 +111,8 @@ pub async fn run(options: Options) -> Result<(), String> {
         tasks.start("ledger retention", ledger::retain(Arc::clone(&shared)));
     }
     tasks.start("config watch", watch.run(Arc::clone(&shared)));
+    let envoy = options.envoy_admin.clone();
+    tasks.start("probes", probes::run(Arc::clone(&shared), envoy, probe_key));
     tasks.start(
         "scrape",
         scrape::run(Arc::clone(&shared), options.envoy_admin),
@@ -122,7 +130,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     result
 }
 
-fn setting(options: &Options) -> Result<Setting, String> {
+fn setting(options: &Options, probe_key: &Secret) -> Result<Setting, String> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).map_err(|error| format!("no randomness: {error}"))?;
     Ok(Setting {
@@ -140,6 +148,7 @@ fn setting(options: &Options) -> Result<Setting, String> {
         news: Arc::default(),
         salt,
         started_unix_ms: shared::unix_ms(),
+        probe_sha256: Some(digest::hex(&[probe_key.expose().as_bytes()])),
     })
 }
 

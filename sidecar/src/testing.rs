@@ -22,6 +22,7 @@ pub(crate) fn attempt(provider: &str, model: &str, verdict: Verdict) -> AttemptR
         retry_after_ms: None,
         hedge: false,
         charge: None,
+        rate_limits: None,
     }
 }
 
@@ -80,6 +81,7 @@ pub(crate) fn setting() -> crate::control::Setting {
         news: std::sync::Arc::default(),
         salt: [7; 16],
         started_unix_ms: STARTED_UNIX_MS,
+        probe_sha256: Some(crate::digest::hex(&[b"ark-probes"])),
     }
 }
 

@@ -122,6 +122,12 @@ impl Window {
         }
     }
 
+    /// When its newest attempt finished, as far as the ring remembers.
+    #[must_use]
+    pub fn newest(&self) -> Option<Ms> {
+        self.ring.iter().filter_map(|slot| slot.view.newest).max()
+    }
+
     /// Its circuit.
     #[must_use]
     pub fn breaker(&self) -> &Breaker {

@@ -17,4 +17,9 @@ proptest! {
     fn errors(body in any_input()) {
         properties::provider_error(&body);
     }
+
+    #[test]
+    fn rate_limits(head in any_input()) {
+        properties::rate_limits(&head);
+    }
 }

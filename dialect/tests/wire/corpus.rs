@@ -22,6 +22,7 @@ fn the_corpora_hold() {
             .iter()
             .for_each(|&seed| translating::passing(input, seed));
     });
+    replay("rate_limit", properties::rate_limits);
     replay("event_stream", |input| {
         SEEDS.iter().for_each(|&seed| {
             event_stream::properties::event_stream(input, seed);

@@ -3,6 +3,7 @@
 
 use ark_dialect::gate::{FirstEvent, GateVerdict};
 use ark_dialect::provider_error::ProviderError;
+use ark_dialect::rate_limit::{RESET_LIMIT_MS, Reader};
 use serde_json::Value;
 
 use crate::cut::cut;
@@ -35,4 +36,23 @@ pub(crate) fn provider_error(body: &[u8]) {
             .as_str()
             .is_some_and(|m| !m.is_empty())
     );
+}
+
+/// Whatever headers a provider sends (`name:value`, one a line), what they say is bounded.
+pub(crate) fn rate_limits(head: &[u8]) {
+    let mut reader = Reader::default();
+    for line in head.split(|byte| *byte == b'\n') {
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(line.len());
+        let (name, value) = line.split_at(colon);
+        reader.push(name, value.strip_prefix(b":").unwrap_or(value));
+    }
+    let said = reader.finish(|| 0).unwrap_or_default();
+    for allowance in [said.requests, said.tokens].into_iter().flatten() {
+        assert!(allowance.reset_ms.is_none_or(|ms| ms <= RESET_LIMIT_MS));
+        let limit = allowance.limit.unwrap_or(u64::MAX);
+        assert!(limit > 0 && allowance.remaining <= limit);
+    }
 }

@@ -12,6 +12,7 @@ use ark_wire::usage::Usage as WireUsage;
 use proxy_wasm::types::{Action, BufferType};
 
 use super::ProviderFilter;
+use super::head::AnswerHead;
 use super::translated::context_of;
 use super::wire::wire_of;
 use crate::host;
@@ -49,23 +50,27 @@ pub(super) enum Reading {
 
 impl ProviderFilter {
     /// The answer's head: decides how its body is read.
-    pub(super) fn on_head(&mut self, status: u16) {
+    pub(super) fn on_head(&mut self, head: &AnswerHead) {
+        let status = head.status;
+        if let Some(rate_limits) = head.rate_limits {
+            self.with_exchange(|e| e.limits_told(rate_limits));
+        }
         if status == 200 {
-            self.on_success();
+            self.on_success(head.is_event_stream);
         } else if status >= 400 && failure_of(status).is_none() {
             self.with_exchange(|e| e.attempt_held(status));
             self.reading = Reading::Refusal { status };
         } else {
-            self.on_failure(status);
+            self.on_failure(status, head.retry_after_ms);
         }
     }
 
-    fn on_success(&mut self) {
+    fn on_success(&mut self, is_event_stream: bool) {
         let Some((client, wire, native, stream)) = self.call() else {
             return;
         };
         self.with_exchange(|e| e.attempt_held(200));
-        let streams = stream && is_event_stream();
+        let streams = stream && is_event_stream;
         if !native {
             host::remove_response_header("content-length");
             let context = self.live.as_ref().map(|l| context_of(&l.borrow()));
@@ -243,14 +248,6 @@ impl ProviderFilter {
             exchange.attempt_complete();
         });
     }
-}
-
-fn is_event_stream() -> bool {
-    host::response_header("content-type").is_some_and(|value| {
-        let value = value.to_ascii_lowercase();
-        value.starts_with(b"text/event-stream")
-            || value.starts_with(b"application/vnd.amazon.eventstream")
-    })
 }
 
 pub(super) fn counted(usage: WireUsage) -> Usage {

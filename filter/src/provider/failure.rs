@@ -14,10 +14,10 @@ use crate::host;
 const RETRIABLE: &str = "529";
 
 impl ProviderFilter {
-    /// The router tries the next target. After the last one the client is told when to come back.
-    pub(super) fn on_failure(&mut self, status: u16) {
+    /// The router tries the next target. When the provider wants to be asked again is in the record, as
+    /// its circuit's cool-down; after the last target the client is told too.
+    pub(super) fn on_failure(&mut self, status: u16, told: Option<u64>) {
         let last = self.with_exchange(|e| !e.has_next()) == Some(true);
-        let told = if last { retry_after_ms() } else { None };
         if last && told.is_none() && matches!(status, 429 | 503 | 529) {
             self.reading = Reading::LastFailure { status };
             return;
@@ -141,21 +141,4 @@ fn verdict_of(class: ErrorClass) -> Option<Verdict> {
         | ErrorClass::ContentPolicy
         | ErrorClass::InvalidRequest => None,
     }
-}
-
-/// When the provider wants to be asked again, in milliseconds: OpenAI's `retry-after-ms`, else
-/// `retry-after` in seconds (RFC 9110; its form as a date is not used by any vendor).
-fn retry_after_ms() -> Option<u64> {
-    let number = |name| -> Option<f64> {
-        let value = host::response_header(name)?;
-        std::str::from_utf8(&value).ok()?.trim().parse().ok()
-    };
-    let ms = number("retry-after-ms").or_else(|| number("retry-after").map(|s| s * 1000.0))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to an hour"
-    )]
-    let ms = ms.clamp(0.0, 3_600_000.0) as u64;
-    Some(ms)
 }

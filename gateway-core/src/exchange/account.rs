@@ -140,6 +140,7 @@ impl Exchange {
             retry_after_ms: attempt.retry_after_ms,
             hedge: attempt.hedge,
             charge: self.charge(attempt),
+            rate_limits: attempt.rate_limits,
         }
     }
 }

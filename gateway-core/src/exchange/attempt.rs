@@ -1,7 +1,7 @@
 //! One attempt at one target.
 
 use crate::limit::Nanos;
-use crate::record::{Usage, Verdict};
+use crate::record::{RateLimits, Usage, Verdict};
 use crate::snapshot::{ProviderId, TargetId};
 
 /// One attempt while it runs and after.
@@ -13,6 +13,7 @@ pub(super) struct Attempt {
     pub(super) first_byte: Option<Nanos>,
     pub(super) status: Option<u16>,
     pub(super) retry_after_ms: Option<u64>,
+    pub(super) rate_limits: Option<RateLimits>,
     pub(super) lost: Vec<String>,
     /// What the provider last reported.
     pub(super) usage: Option<Usage>,

@@ -5,7 +5,7 @@ use crate::compliance::Requirement;
 use crate::decide::{Facts, decide};
 use crate::money::MicroUsd;
 use crate::priority::Priority;
-use crate::record::{Charge, Outcome, Settlement, Shadow, UsageSource};
+use crate::record::{Allowance, Charge, Outcome, Settlement, Shadow, UsageSource};
 use crate::snapshot::ProviderId;
 use crate::testing::demo;
 use proptest::prelude::*;
@@ -314,6 +314,36 @@ fn a_failed_answer_says_when_the_provider_wants_to_be_asked_again() {
     assert_eq!(
         (reject.code, reject.retry_after_s),
         (RejectCode::ProviderOverloaded, Some(2))
+    );
+}
+
+#[test]
+fn what_a_provider_says_of_its_limits_is_in_the_record_of_its_attempt() {
+    let said = RateLimits {
+        requests: Some(Allowance {
+            remaining: 0,
+            limit: Some(60),
+            reset_ms: None,
+        }),
+        tokens: None,
+    };
+    let mut exchange = decided(false);
+    exchange.attempt_began("a", 0);
+    exchange.limits_told(said);
+    exchange.attempt_answered(429, MS);
+    exchange.attempt_began("b", MS);
+    let record = exchange.settle(End::ClientGone, MS).unwrap();
+    assert_eq!(record.attempts[0].rate_limits, Some(said));
+    assert_eq!(record.attempts[1].rate_limits, None);
+    let json = serde_json::to_string(&record).unwrap();
+    assert!(
+        json.contains(r#""rate_limits":{"requests":{"remaining":0,"limit":60}}"#),
+        "{json}"
+    );
+    assert_eq!(
+        json.matches("rate_limits").count(),
+        1,
+        "absent where nothing was said"
     );
 }
 

@@ -30,12 +30,13 @@ pub use date::Date;
 pub use doubts::{unknown_prices, warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};
 pub use problem::{Problem, Problems};
+pub use read::prober;
 pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};
 pub use shape::{
     AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CeilingConfig,
     CommandConfig, Config, CredentialConfig, Currency, Durability, GatewayConfig, HedgeConfig,
     KeyConfig, KeyModelsConfig, LedgerConfig, LedgerStore, ModelConfig, ModelTimeoutsConfig,
-    OnLedgerFailure, PriceConfig, PricesConfig, ProviderConfig, ProviderLimitsConfig,
+    OnLedgerFailure, PriceConfig, PricesConfig, ProbeConfig, ProviderConfig, ProviderLimitsConfig,
     ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig, TenantConfig,
     TlsConfig, TlsVersion, UnknownPriceConfig,
 };

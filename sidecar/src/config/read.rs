@@ -18,13 +18,15 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ark_gateway_core::snapshot::ProviderKind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::node::{Node, Sink};
 use super::shape::{
     AdminConfig, Config, Currency, GatewayConfig, KeyConfig, LedgerConfig, PricesConfig,
+    TenantConfig,
 };
 use super::words::{is_model_name, is_name, is_pasted_key, nearest, quoted};
+use crate::probing::PROBER;
 
 /// Most of anything that a file lists; a snapshot's ids are 16 bits wide.
 const MOST_PROVIDERS: usize = 256;
@@ -67,7 +69,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         node.each(MOST_MODELS, |item| model::read(item, &names))
     });
     let tenants = fields.must("tenants", |node| {
-        node.each(MOST_TENANTS, |item| tenant::read(item, &names))
+        node.each(MOST_TENANTS, |item| read_tenant(item, &names))
     });
     let priorities = match fields.find("priorities") {
         Some(node) => priority::read(&node),
@@ -103,6 +105,26 @@ pub(super) fn read_key(entry: &Value, config: &Config, sink: &Sink) -> Option<Ke
         ..Names::of(&Value::Null)
     };
     tenant::read_key(&Node::root(entry, sink), &names)
+}
+
+fn read_tenant(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
+    let tenant = tenant::read(node, names)?;
+    if tenant.name == PROBER || tenant.keys.iter().any(|key| key.id == PROBER) {
+        return node.problem(format!("{PROBER} is the name of Ark's own probes"));
+    }
+    Some(tenant)
+}
+
+/// The tenant that probes are of, with the one key of this digest; it may ask every model at any provider.
+/// What the file says nothing of is as it is by default. `None` for what is no digest.
+#[must_use]
+pub fn prober(sha256: &str) -> Option<TenantConfig> {
+    let key = json!({
+        "id": PROBER, "sha256": sha256, "models": ["*"], "priority": "batch", "may_pin": true,
+    });
+    let document = json!({"name": PROBER, "keys": [key]});
+    let sink = Sink::default();
+    tenant::read(&Node::root(&document, &sink), &Names::of(&Value::Null))
 }
 
 impl Default for GatewayConfig {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::compliance::Retention;
-use ark_gateway_core::money::{MicroUsdPerMillion, Price};
+use ark_gateway_core::money::{MicroUsd, MicroUsdPerMillion, Price};
 use ark_gateway_core::priority::{Priority, PrioritySpec};
 use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, Tier};
 
@@ -170,6 +170,19 @@ pub struct ProviderConfig {
     pub tls: TlsConfig,
     /// Whether it is taken out for maintenance, and when.
     pub drain: DrainConfig,
+    /// Whether its idle targets are asked now and then; `None`: never.
+    pub probe: Option<ProbeConfig>,
+}
+
+/// A provider's `probe`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeConfig {
+    /// A target that nobody has asked for so long is asked, in seconds.
+    pub every_s: u32,
+    /// Most probes of the provider in a day.
+    pub per_day: u32,
+    /// What its probes may cost in a day; `None`: what a server of one's own costs anyway.
+    pub budget_per_day: Option<MicroUsd>,
 }
 
 /// Where a credential is kept. Never the credential.

@@ -190,6 +190,42 @@ fn endpoints_and_limits() {
 }
 
 #[test]
+fn probes() {
+    check(
+        "tier: official",
+        "tier: official\n    probe: {every_s: 0, often: 1}",
+        &[
+            "providers[0].probe.every_s: must be a whole number from 1 to 86400, is 0",
+            "providers[0].probe.often: is not a known field; known: every_s, per_day, usd_per_day",
+        ],
+    );
+    check(
+        "tier: azure",
+        "tier: azure\n    probe: {}",
+        &[
+            "providers[1].probe: would cost money at a provider that is not self-hosted; say how much it may in a day, usd_per_day: 0.50; or remove probe",
+        ],
+    );
+    check(
+        "id: web",
+        "id: ark-probe",
+        &["tenants[0]: ark-probe is the name of Ark's own probes"],
+    );
+    let of = |written: &str| {
+        let text = GOOD.replace("tier: azure", written);
+        parse(&text).unwrap().providers[1].probe
+    };
+    assert_eq!(of("tier: azure"), None, "off unless asked for");
+    let own = of("tier: self-hosted\n    probe: {}").unwrap();
+    assert_eq!(
+        (own.every_s, own.per_day, own.budget_per_day),
+        (30, 10_000, None)
+    );
+    let paid = of("tier: azure\n    probe: {usd_per_day: 0.5}").unwrap();
+    assert_eq!(paid.budget_per_day.map(|usd| usd.0), Some(500_000));
+}
+
+#[test]
 fn models() {
     check(
         "provider: openai\n",

@@ -14,6 +14,7 @@ impl Control {
     /// Judges all targets anew; what has not changed beyond noise is no news for the workers.
     pub(super) fn rescore(&mut self, now: Ms) {
         self.notice_waiting(now);
+        self.observations.advance(now);
         let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
         let models = self.lengths(now);
         let canaries = self.canary_shares();
@@ -44,6 +45,12 @@ impl Control {
                 workers,
             };
         }
+    }
+
+    /// Requests in flight at a provider: by Envoy's word, or else by its workers'.
+    pub(super) fn in_flight(&self, provider: &str, now: Ms) -> u64 {
+        let waiting = self.workers.waiting_at(provider, now);
+        scores::in_flight(self.envoy.gauges(provider), waiting, now).unwrap_or(0)
     }
 
     /// Attempts that wait far too long open a circuit before they end.
@@ -108,7 +115,12 @@ impl Control {
                 gauges: self.envoy.gauges(name),
                 reachability: reachability.get(name).copied().unwrap_or_default(),
                 max_in_flight: provider.map_or(1, |p| p.max_in_flight),
-                metered: self.observations.metered(name, now),
+                metered: self.observations.metered(
+                    name,
+                    &spec.model,
+                    self.in_flight(name, now),
+                    now,
+                ),
                 rate_per_s: rates.get(n).copied().unwrap_or_default(),
             };
             judge(&inputs, told.copied().unwrap_or_default())

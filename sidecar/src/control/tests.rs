@@ -9,6 +9,8 @@ use crate::config;
 use crate::credential::Secret;
 use crate::testing::{self, attempt, config_yaml, record, setting};
 
+mod ahead;
+
 const TODAY: &str = "2026-01-15";
 
 fn today() -> Date {

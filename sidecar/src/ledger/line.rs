@@ -4,6 +4,7 @@ use ark_gateway_core::record::{AttemptRecord, Record, Settlement, Usage};
 use serde::Serialize;
 
 use crate::moment::UnixMs;
+use crate::probing::is_probe;
 use crate::verdicts;
 
 /// One attempt, as it is written down.
@@ -37,7 +38,8 @@ pub struct Line {
     pub upstream_model: String,
     /// The request's priority.
     pub priority: &'static str,
-    /// What it was sent for: a `client`, or a `shadow` copy, which nobody got.
+    /// What it was sent for: a `client`, a `probe` of Ark's own, or a `shadow` copy, which nobody
+    /// got.
     pub purpose: &'static str,
     /// How the attempt ended.
     pub verdict: &'static str,
@@ -90,9 +92,10 @@ fn line_of(
         provider: attempt.provider.clone(),
         upstream_model: attempt.model.clone(),
         priority: record.priority.as_str(),
-        purpose: match record.is_shadow() {
-            true => "shadow",
-            false => "client",
+        purpose: match record {
+            _ if record.is_shadow() => "shadow",
+            _ if is_probe(record) => "probe",
+            _ => "client",
         },
         verdict: verdicts::name(attempt.verdict),
         status: attempt.status,

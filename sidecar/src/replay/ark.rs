@@ -33,6 +33,8 @@ const SYNC_US: Us = 250_000;
 pub struct Wiring {
     /// When the sidecar dies; `None`: never.
     pub plane_stops_at: Option<Us>,
+    /// Whether the control plane looks at what was only, and not at what is to come.
+    pub no_forecast: bool,
 }
 
 struct Worker {
@@ -80,7 +82,7 @@ impl Ark {
         };
         Ok(Self {
             workers: (0..count).map(worker).collect::<Result<_, String>>()?,
-            plane: Plane::new(snapshot),
+            plane: Plane::new(snapshot, !wiring.no_forecast),
             wiring,
             next_score: 0,
             max_age_us: snapshot.gateway.snapshot_max_age_ms.saturating_mul(1_000),

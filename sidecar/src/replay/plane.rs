@@ -11,8 +11,9 @@ use ark_gateway_core::snapshot::{ModelId, ModelSpec, Snapshot, TargetId};
 use super::Us;
 use super::engine::Running;
 use crate::Ms;
+use crate::headroom::Account;
 use crate::memory::Lengths;
-use crate::meter::{Limits, Meter};
+use crate::meter::Limits;
 use crate::scores::{self, Gauges, Inputs, Reachability};
 use crate::window::{Sample, Window};
 
@@ -46,10 +47,8 @@ struct Known {
     news: bool,
 }
 
-#[derive(Clone, Copy, Default)]
 struct Metered {
-    limits: Limits,
-    meter: Meter,
+    account: Account,
     max_in_flight: u32,
     gauges: Option<Gauges>,
 }
@@ -76,12 +75,14 @@ pub struct Plane {
     scores: Rc<Scores>,
     second: Ms,
     scraped: Ms,
+    /// Whether what is to come counts, or only what was.
+    forecasts: bool,
 }
 
 impl Plane {
     /// Starts with a snapshot and no knowledge.
     #[must_use]
-    pub fn new(snapshot: &Snapshot) -> Self {
+    pub fn new(snapshot: &Snapshot, forecasts: bool) -> Self {
         let mut plane = Self {
             snapshot: snapshot.clone(),
             targets: Vec::new(),
@@ -91,6 +92,7 @@ impl Plane {
             scores: Rc::default(),
             second: 0,
             scraped: 0,
+            forecasts,
         };
         plane.replace(snapshot);
         plane
@@ -106,13 +108,17 @@ impl Plane {
             known.news = true;
         }
         self.providers
-            .resize(snapshot.providers.len(), Metered::default());
+            .resize_with(snapshot.providers.len(), || Metered {
+                account: Account::new(Limits::default(), 0),
+                max_in_flight: 0,
+                gauges: None,
+            });
         for (metered, spec) in self.providers.iter_mut().zip(&snapshot.providers) {
             metered.max_in_flight = spec.max_in_flight;
-            metered.limits = Limits {
+            metered.account.limit(Limits {
                 requests: spec.requests_per_minute,
                 tokens: spec.tokens_per_minute,
-            };
+            });
         }
         self.lengths
             .resize_with(snapshot.models.len(), Lengths::default);
@@ -151,7 +157,7 @@ impl Plane {
             && told.sample.verdict != Verdict::RateLimited
         {
             let tokens = told.input_tokens + told.sample.output_tokens;
-            provider.meter.take(tokens, provider.limits, now);
+            provider.account.take(tokens, now);
         }
     }
 
@@ -200,6 +206,7 @@ impl Plane {
         }
         let reachability = self.reachability(now);
         let rates = self.rates(now);
+        let metered = self.metered(now);
         for (n, known) in self.targets.iter_mut().enumerate() {
             if !known.news && !is_new_second {
                 continue;
@@ -211,19 +218,18 @@ impl Plane {
             known.window.waiting(&ages, now);
             known.news = !ages.is_empty();
             let provider = self.providers.get(known.provider);
-            let provider = provider.copied().unwrap_or_default();
             known.judged = scores::assess(
                 &Inputs {
                     window: Some(&known.window),
                     waiting_ms: &ages,
                     provider_waiting: None,
-                    gauges: provider.gauges,
+                    gauges: provider.and_then(|p| p.gauges),
                     reachability: reachability
                         .get(known.provider)
                         .copied()
                         .unwrap_or_default(),
-                    max_in_flight: provider.max_in_flight,
-                    metered: provider.meter.utilisation(provider.limits, now),
+                    max_in_flight: provider.map_or(0, |p| p.max_in_flight),
+                    metered: metered.get(known.provider).copied().unwrap_or_default(),
                     rate_per_s: rates.get(n).copied().unwrap_or_default(),
                 },
                 now,
@@ -280,6 +286,23 @@ impl Plane {
                 at: now,
             });
         }
+    }
+
+    /// How full each provider is.
+    fn metered(&mut self, now: Ms) -> Vec<f32> {
+        let mut shares = Vec::new();
+        for (n, provider) in self.providers.iter_mut().enumerate() {
+            let running = self.running.iter().filter_map(|counts| counts.get(n));
+            let in_flight = running.map(|count| u64::from(*count)).sum();
+            provider.account.advance(now);
+            let fill = provider.account.fill(in_flight, now);
+            shares.push(if self.forecasts {
+                fill.predicted
+            } else {
+                fill.now
+            });
+        }
+        shares
     }
 
     fn reachability(&self, now: Ms) -> Vec<Reachability> {

@@ -41,6 +41,8 @@ pub struct Setting<'a> {
     pub first: &'a Snapshot,
     /// The model of requests that name none.
     pub model: ModelId,
+    /// Whether Ark's control plane looks at what was only, and not at what is to come.
+    pub no_forecast: bool,
 }
 
 /// One run and what came of it.
@@ -132,7 +134,11 @@ impl Setting<'_> {
         let (snapshot, name, kind, mut chooser): (_, _, _, Box<dyn Chooser>) = match job {
             Job::Policy(policy) => {
                 let snapshot = &policy.snapshot;
-                let ark = Ark::new(snapshot, self.workers, Wiring::default(), self.seed)?;
+                let wiring = Wiring {
+                    no_forecast: self.no_forecast,
+                    ..Wiring::default()
+                };
+                let ark = Ark::new(snapshot, self.workers, wiring, self.seed)?;
                 (snapshot, policy.name.clone(), Kind::Policy, Box::new(ark))
             }
             Job::Baseline(way) => {

@@ -79,6 +79,7 @@ impl Scene {
             seed: 3,
             first: &self.snapshot,
             model: ModelId(0),
+            no_forecast: false,
         };
         let slots = (self.seconds * 4.0) as usize;
         let tally = setting
@@ -190,6 +191,44 @@ fn a_limit_that_the_operator_has_said_is_kept_without_429s() {
     let (known, unknown) = (limited(true), limited(false));
     assert!(known * 3 <= unknown, "{known} and {unknown}");
     assert!(known < 30, "{known} of 6000");
+}
+
+/// More and more requests, from `from` to `to` per second over some seconds.
+fn ramp(from: f64, to: f64, seconds: f64) -> Vec<Arrival> {
+    let mut arrivals = steady(1.0, 1.0);
+    let (first, mut at_s) = (arrivals.remove(0), 0.0);
+    while at_s < seconds {
+        let at = (at_s * 1e6) as Us;
+        arrivals.push(Arrival {
+            at,
+            ..first.clone()
+        });
+        at_s += 1.0 / (from + (to - from) * at_s / seconds);
+    }
+    arrivals
+}
+
+#[test]
+fn on_a_ramp_what_is_to_come_keeps_429s_away() {
+    let limited = |no_forecast: bool| {
+        let mut scene = Scene::new(0.0, 120.0);
+        // Answers of twenty seconds: what has been sent is known late.
+        for name in NAMES {
+            scene.nature(name).tpot.median_ms = 1_000.0;
+            scene.nature(name).capacity = 10_000;
+        }
+        for (target, tokens) in [(1, 200_000), (CHEAP, 200_000)] {
+            scene.nature(NAMES[target]).tokens_per_minute = Some(tokens);
+            scene.snapshot.providers[target].tokens_per_minute = Some(tokens);
+        }
+        scene.wiring.no_forecast = no_forecast;
+        let played = scene.play_trace(Some(ramp(2.0, 60.0, 120.0)));
+        assert_eq!(played.errors(), 0);
+        played.tally.overall().limited
+    };
+    let (with, without) = (limited(false), limited(true));
+    assert!(without >= 20, "{without}: there is something to be seen");
+    assert!(with * 4 <= without, "{with} of {without}");
 }
 
 #[test]
@@ -349,6 +388,7 @@ fn setting_of<'a>(load: &'a Load, world: &'a WorldConfig, first: &'a Snapshot) -
         seed: 3,
         first,
         model: ModelId(0),
+        no_forecast: false,
     }
 }
 

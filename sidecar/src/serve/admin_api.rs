@@ -45,6 +45,16 @@ pub(super) async fn handle(
     }
 }
 
+/// All metrics, those of what is to come worked out anew.
+fn measured(shared: &Shared, now: crate::Ms) -> Result<String, std::fmt::Error> {
+    let control = shared.control();
+    shared
+        .metrics()
+        .forecasts()
+        .show(&control.forecast_view(now));
+    shared.metrics().encode(control.worker_versions())
+}
+
 fn admit(
     shared: &Shared,
     reach: access::Reach,
@@ -88,7 +98,9 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
             };
             http::readable_json(status, &readiness)
         }
-        "/metrics" => match shared.metrics().encode(shared.control().worker_versions()) {
+        // What is to come is worked out when it is asked for.
+        "/v1/forecast" => http::readable_json(StatusCode::OK, &shared.control().forecast_view(now)),
+        "/metrics" => match measured(&shared, now) {
             Ok(text) => http::reply(StatusCode::OK, metrics::CONTENT_TYPE, text.into()),
             Err(error) => http::text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
@@ -126,6 +138,6 @@ fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend",
+         /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend /v1/forecast",
     )
 }

@@ -3,6 +3,7 @@
 mod credential;
 pub(super) mod kind;
 mod place;
+mod probe;
 
 use std::path::PathBuf;
 
@@ -64,6 +65,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
         read_tls(node, endpoint.as_ref())
     });
     let drain = fields.or("drain", DrainConfig::default(), rules::read_drain);
+    let probe = fields.maybe("probe", |node| probe::read(node, tier));
     fields.finish(SECRET_HINT)?;
     Some(ProviderConfig {
         name: name?,
@@ -83,6 +85,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
         timeouts: timeouts?,
         tls: tls?,
         drain: drain?,
+        probe: probe?,
     })
 }
 

@@ -300,6 +300,7 @@ impl Exchange<'_> {
         body: impl FnOnce(Active, &Arc<Fate>) -> AnswerBody,
     ) -> Response<AnswerBody> {
         self.provider.count_status(head.status);
+        let scripted = self.arrival.script.headers;
         let mut response = Response::new(body(self.active, self.fate));
         *response.status_mut() =
             StatusCode::from_u16(head.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -314,6 +315,13 @@ impl Exchange<'_> {
             );
             if let Ok(id) = HeaderValue::try_from(id) {
                 headers.insert(name, id);
+            }
+        }
+        for (name, value) in scripted {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                headers.insert(name, value);
             }
         }
         response

@@ -6,6 +6,7 @@
 //! In place of an answer: `status:N`, `fail:WAY` ([`Failing::WORDS`]), `block[:REASON]`, `reset`, `hang`,
 //! `first-event-error[:TYPE]`, `empty-stream`, `error-200`, `replay:NAME`, `echo-headers`, `ok`.
 //! What is said: `say:TEXT` (with `%XX`), `calls:N`, `reason:WORDS`, `stop:WORD`, `chunks:N`, `big:BYTES`.
+//! What the head says: `header:NAME:VALUE` (with `%XX`), in place of what the provider says by itself.
 //! What is counted: `prompt-tokens:N`, `cached:N`, `written:N`. When to come again: `retry-after:S`, or
 //! `retry-after:none`. The stream: `slow:MS`, `chunk-delay:MS`, `split:BYTES`, `crlf`, `burst`,
 //! `comment-first`, `keep-alives`, `cut:N`, `end:N`, `no-end`, `error-at:N`.
@@ -46,6 +47,8 @@ pub struct Script {
     pub burst: bool,
     /// A keep-alive after each event: a comment, or the dialect's own.
     pub keep_alives: bool,
+    /// Headers of the answer, whatever it is.
+    pub headers: Vec<(String, String)>,
     /// What the answer says.
     pub answer: AnswerScript,
 }
@@ -166,6 +169,13 @@ impl Script {
             "crlf" => self.crlf = true,
             "burst" => self.burst = true,
             "keep-alives" => self.keep_alives = true,
+            "header" => {
+                let header = argument
+                    .and_then(|a| a.split_once(':'))
+                    .and_then(|(name, value)| Some((name.to_ascii_lowercase(), unescaped(value)?)));
+                let needs = || format!("`{behaviour}` needs a name and a value, as `header:x-a:1`");
+                self.headers.push(header.ok_or_else(needs)?);
+            }
             "no-end" => self.ending = Some(Ending::Unfinished),
             "error-at" => self.ending = Some(Ending::Error(number(CHUNKS_LIMIT)?)),
             "say" | "calls" | "reason" | "stop" | "prompt-tokens" | "cached" | "written"
@@ -192,6 +202,8 @@ impl Script {
             crlf: over.crlf || self.crlf,
             burst: over.burst || self.burst,
             keep_alives: over.keep_alives || self.keep_alives,
+            // A later one of the same name replaces an earlier one.
+            headers: self.headers.into_iter().chain(over.headers).collect(),
             answer: self.answer.overridden_by(over.answer),
         }
     }
@@ -373,6 +385,7 @@ mod tests {
             "a=say:%2",
             "a=calls:x",
             "a=retry-after",
+            "a=header:x-a",
         ] {
             assert!(Script::parse_for(header, "official").is_err(), "{header}");
         }
