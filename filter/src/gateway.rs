@@ -4,6 +4,7 @@ mod ask;
 mod choose;
 mod extra;
 mod inspect;
+mod quota;
 mod respond;
 
 use ark_gateway_core::exchange::{Answer, End};
@@ -19,6 +20,7 @@ use crate::{host, vm};
 pub(crate) use choose::facts_of;
 use inspect::Marks;
 pub(crate) use inspect::bad_request;
+pub(crate) use quota::take_answer;
 
 /// Where the answer to the client stands.
 #[derive(Default, PartialEq, Eq)]
@@ -43,19 +45,25 @@ pub(crate) struct GatewayFilter {
     limit: Option<(u32, LimitVerdict)>,
     answering: Answering,
     complete: bool,
+    /// Paused until the sidecar has said what its limits have left.
+    waiting: Option<quota::Waiting>,
 }
 
 impl GatewayFilter {
     fn finish_body(&mut self) -> Action {
         match self.decide() {
-            Ok(()) if self.answering == Answering::Own => Action::Pause,
+            Ok(()) if self.answering == Answering::Own || self.waiting.is_some() => Action::Pause,
             Ok(()) => Action::Continue,
             Err(reject) => self.refuse(&reject),
         }
     }
 }
 
-impl Context for GatewayFilter {}
+impl Context for GatewayFilter {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
+        self.heard(token, headers, body_size);
+    }
+}
 
 impl HttpContext for GatewayFilter {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
@@ -149,6 +157,7 @@ impl HttpContext for GatewayFilter {
     }
 
     fn on_log(&mut self) {
+        self.stop_waiting();
         let Some(live) = self.live.take() else {
             return;
         };

@@ -11,6 +11,7 @@ mod head;
 mod host;
 mod limits;
 mod provider;
+mod quota;
 mod raw;
 mod reply;
 mod root;

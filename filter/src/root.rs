@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::gateway::GatewayFilter;
 use crate::provider::ProviderFilter;
+use crate::quota::Renewal;
 use crate::sync::Sync;
 use crate::{host, vm};
 
@@ -82,7 +83,7 @@ impl TryFrom<Members> for PluginConfig {
 enum Role {
     #[default]
     None,
-    Gateway(Option<Sync>),
+    Gateway(Option<Sync>, Renewal),
     Provider(Rc<str>),
 }
 
@@ -94,7 +95,9 @@ pub(crate) struct Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body_size: usize, _: usize) {
-        if let Role::Gateway(Some(sync)) = &mut self.role {
+        if let Role::Gateway(Some(sync), renewal) = &mut self.role
+            && !renewal.on_response(token, headers, body_size)
+        {
             sync.on_response(token, headers, body_size);
         }
     }
@@ -116,16 +119,18 @@ impl RootContext for Root {
                 sync_interval_ms,
                 snapshot,
             } => {
+                vm::with(|vm| vm.sidecar.clone_from(&sidecar_cluster));
                 let sync = sidecar_cluster.map(|c| Sync::new(c, sync_interval_ms));
                 start_serving(sync.is_some(), snapshot);
-                Role::Gateway(sync)
+                Role::Gateway(sync, Renewal::default())
             }
         };
         true
     }
 
     fn on_tick(&mut self) {
-        if let Role::Gateway(Some(sync)) = &mut self.role {
+        if let Role::Gateway(Some(sync), renewal) = &mut self.role {
+            renewal.on_tick();
             sync.on_tick();
         }
     }
@@ -133,7 +138,7 @@ impl RootContext for Root {
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
         match &self.role {
             Role::None => None,
-            Role::Gateway(_) => Some(Box::new(GatewayFilter::default())),
+            Role::Gateway(..) => Some(Box::new(GatewayFilter::default())),
             Role::Provider(name) => Some(Box::new(ProviderFilter::new(Rc::clone(name)))),
         }
     }

@@ -10,6 +10,7 @@ use ark_dialect::translate::{Asked, Client, Wire};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
+use ark_gateway_core::quota::Book;
 use ark_gateway_core::record::Record;
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::shadow::Skip;
@@ -17,6 +18,7 @@ use ark_gateway_core::snapshot::{Snapshot, TargetId};
 use ark_gateway_core::sync::Faults;
 use ark_wire::request::RequestFacts;
 
+use crate::quota::Held;
 use crate::{host, limits};
 
 /// Records that wait for the sidecar at most; more are dropped and counted.
@@ -39,6 +41,10 @@ pub(crate) struct Live {
     pub(crate) foreign_history: bool,
     /// What `x-ark-translation` says, for the attempts whose translation lost something.
     pub(crate) lossy: Vec<(usize, String)>,
+    /// What it holds of its limits.
+    pub(crate) held: Option<Held>,
+    /// What serves it instead of what it asked for, as a limit is nearly used up.
+    pub(crate) downgraded: Option<String>,
     /// When its targets were put in order, which is when its first attempt begins.
     pub(crate) decided: Nanos,
     /// The client's path, query included.
@@ -68,6 +74,8 @@ impl Live {
             foreign_signature: self.foreign_signature,
             foreign_history: self.foreign_history,
             lossy: Vec::new(),
+            held: None,
+            downgraded: None,
             decided: now,
             path: self.path.clone(),
             anthropic_version: self.anthropic_version.clone(),
@@ -89,6 +97,11 @@ pub(crate) struct Vm {
     pub(crate) heard: Option<Nanos>,
     pub(crate) records: VecDeque<Record>,
     pub(crate) faults: Faults,
+    /// Leases of limits.
+    pub(crate) book: Book,
+    /// The sidecar's cluster.
+    pub(crate) sidecar: Option<String>,
+    pub(crate) said_unchecked: bool,
     live: HashMap<String, Shared>,
     /// Of those in flight, the shadow copies.
     copies: usize,
@@ -109,6 +122,14 @@ pub(crate) fn with<R>(f: impl FnOnce(&mut Vm) -> R) -> R {
     VM.with_borrow_mut(f)
 }
 
+/// A limit could not be checked: said once until it can be again.
+pub(crate) fn say_unchecked() {
+    let first = with(|vm| !std::mem::replace(&mut vm.said_unchecked, true));
+    if first {
+        host::warn("the store of limits does not answer; requests pass as on_store_down says");
+    }
+}
+
 impl Vm {
     fn new() -> Self {
         // The only source of randomness: the standard library's hash seed, from WASI `random_get`.
@@ -120,6 +141,9 @@ impl Vm {
             heard: None,
             records: VecDeque::new(),
             faults: Faults::default(),
+            book: Book::default(),
+            sidecar: None,
+            said_unchecked: false,
             live: HashMap::new(),
             copies: 0,
             draw: seed,
@@ -189,6 +213,10 @@ impl Vm {
             live.exchange.was_not_copied();
         }
         if let Some(record) = live.exchange.settle(end, now) {
+            if let Some(held) = live.held.take() {
+                let spend = live.exchange.spend(&record);
+                self.book.settle(held.reservation, &spend);
+            }
             self.queue(record);
         }
     }
@@ -259,7 +287,7 @@ impl Vm {
     }
 
     /// Requests in flight.
-    pub(crate) fn live(&self) -> impl Iterator<Item = &Shared> {
+    pub(crate) fn live(&self) -> impl ExactSizeIterator<Item = &Shared> {
         self.live.values()
     }
 }

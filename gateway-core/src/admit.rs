@@ -50,7 +50,7 @@ pub enum Route<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// Index of the key.
-    pub key: u16,
+    pub key: u32,
     /// Priority of the request.
     pub priority: Priority,
     /// The provider that the client pinned.
@@ -137,6 +137,18 @@ pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admi
         requires: key.requires.requirement.and(asked),
         asks: head.require.is_some(),
     })
+}
+
+/// Whether a worker with so many requests in flight, this one included, has no room for it: `most` is
+/// for the most urgent, and others may fill a part of it ([`Priority::ceiling`]). 0: no bound.
+#[must_use]
+pub fn is_overloaded(in_flight: usize, most: u32, priority: Priority) -> bool {
+    let share = match priority {
+        Priority::Critical => 100,
+        Priority::Standard => 85,
+        Priority::Batch => 70,
+    };
+    most > 0 && in_flight as u64 * 100 > u64::from(most) * share
 }
 
 /// The key in `authorization: Bearer KEY` (RFC 6750, scheme case-insensitive) or `x-api-key: KEY`.

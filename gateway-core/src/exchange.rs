@@ -8,6 +8,7 @@ mod attempt;
 mod charge;
 mod copy;
 mod race;
+mod spend;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -347,6 +348,17 @@ impl Exchange {
     #[must_use]
     pub fn current_model(&self) -> Option<&ModelSpec> {
         self.policy.model(self.model?)
+    }
+
+    /// Which model that is.
+    #[must_use]
+    pub fn current_model_id(&self) -> Option<ModelId> {
+        self.model
+    }
+
+    /// Another model answers than the one that was asked for.
+    pub fn served_by(&mut self, model: ModelId) {
+        self.model = Some(model);
     }
 
     /// Whether no attempt has begun yet.

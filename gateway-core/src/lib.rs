@@ -17,6 +17,7 @@ pub mod limit;
 pub mod money;
 pub mod policy;
 pub mod priority;
+pub mod quota;
 pub mod record;
 pub mod reject;
 pub mod retry_budget;

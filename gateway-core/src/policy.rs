@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::hedge::HedgeBudget;
 use crate::priority::{Priority, PrioritySpec};
+use crate::quota::{LimitIndex, LimitSpec};
 use crate::retry_budget::RetryBudget;
 use crate::snapshot::{
     KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot, TargetId,
@@ -40,7 +41,7 @@ impl std::fmt::Display for BadSnapshot {
 pub struct Policy {
     snapshot: Snapshot,
     /// Sorted by digest.
-    keys: Vec<(KeyDigest, u16)>,
+    keys: Vec<(KeyDigest, u32)>,
     models: BTreeMap<String, ModelId>,
     /// Attempts in flight from this worker, per provider.
     in_flight: Vec<Cell<u32>>,
@@ -49,6 +50,7 @@ pub struct Policy {
     regions: Vec<u16>,
     retry_budget: RetryBudget,
     hedge_budget: HedgeBudget,
+    limits: LimitIndex,
 }
 
 impl Policy {
@@ -61,7 +63,7 @@ impl Policy {
         let mut keys = BinaryHeap::with_capacity(snapshot.keys.len());
         for (index, key) in snapshot.keys.iter().enumerate() {
             let digest = parse_digest(&key.sha256).ok_or(BadSnapshot::Digest)?;
-            keys.push((digest, u16::try_from(index).unwrap_or(u16::MAX)));
+            keys.push((digest, u32::try_from(index).unwrap_or(u32::MAX)));
         }
         // Once per snapshot: a tenth of a slice sort's code is worth more than its speed.
         let keys = keys.into_sorted_vec();
@@ -80,6 +82,7 @@ impl Policy {
             regions: regions(&snapshot.providers),
             retry_budget: RetryBudget::default(),
             hedge_budget: HedgeBudget::default(),
+            limits: LimitIndex::new(&snapshot.quota),
             snapshot,
             keys,
             models,
@@ -98,7 +101,7 @@ impl Policy {
     /// The binary search compares digests of the secret, not the secret, and the final comparison
     /// is constant in time: timing tells nothing about any key.
     #[must_use]
-    pub fn key_for(&self, secret: &[u8]) -> Option<(u16, &KeySpec)> {
+    pub fn key_for(&self, secret: &[u8]) -> Option<(u32, &KeySpec)> {
         let digest: KeyDigest = Sha256::digest(secret).into();
         let at = self.keys.partition_point(|(known, _)| *known < digest);
         let (known, index) = self.keys.get(at)?;
@@ -110,8 +113,17 @@ impl Policy {
 
     /// A key by its index.
     #[must_use]
-    pub fn key(&self, index: u16) -> Option<&KeySpec> {
-        self.snapshot.keys.get(usize::from(index))
+    pub fn key(&self, index: u32) -> Option<&KeySpec> {
+        self.snapshot.keys.get(index as usize)
+    }
+
+    /// The limits that concern a request of `key` for `model`.
+    pub fn limits_of(&self, key: u32, model: ModelId) -> impl Iterator<Item = &LimitSpec> {
+        let of = self.key(key).into_iter();
+        of.flat_map(move |of| {
+            let spec = &self.snapshot.quota;
+            self.limits.applying(spec, (key, model), of)
+        })
     }
 
     /// A model by the name that clients use, one of its aliases perhaps.

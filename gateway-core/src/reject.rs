@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::Capability;
 use crate::compliance::{Demand, Malformed};
 use crate::priority::Priority;
+use crate::quota::{Cause, Refusal, Unit};
 
 /// Why the gateway itself refused or failed a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,6 +44,10 @@ pub enum RejectCode {
     BodyTooLarge,
     /// 429: the key's request limit.
     RateLimited,
+    /// 429: a limit of requests, tokens or concurrency.
+    LimitReached,
+    /// 429: a budget is spent.
+    BudgetSpent,
     /// 500: Ark failed.
     Internal,
     /// 502: every target failed.
@@ -51,11 +56,16 @@ pub enum RejectCode {
     ProviderAuth,
     /// 503: the gateway has no snapshot yet.
     NotReady,
+    /// 503: this worker has as much in flight as it takes of this priority.
+    Overloaded,
+    /// 503: a limit cannot be checked, and the operator wants no unchecked request.
+    LimitsUnavailable,
     /// 503: no target is left for this model.
     NoTarget,
     /// 503: what could serve the request is taken out for maintenance.
     Drained,
-    /// 503: what is left for this model has no known price, and the operator's policy is not to use such.
+    /// 503: what is left for this model has no known price, and the operator's policy is not to use such,
+    /// or a budget concerns the request.
     PriceUnknown,
     /// 503: every target is overloaded or limits us.
     ProviderOverloaded,
@@ -65,7 +75,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
@@ -81,10 +91,14 @@ impl RejectCode {
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
         Self::RateLimited,
+        Self::LimitReached,
+        Self::BudgetSpent,
         Self::Internal,
         Self::ProviderError,
         Self::ProviderAuth,
         Self::NotReady,
+        Self::Overloaded,
+        Self::LimitsUnavailable,
         Self::NoTarget,
         Self::Drained,
         Self::PriceUnknown,
@@ -111,6 +125,10 @@ impl RejectCode {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge => "body_too_large",
             Self::RateLimited => "rate_limited",
+            Self::LimitReached => "limit_reached",
+            Self::BudgetSpent => "budget_spent",
+            Self::Overloaded => "overloaded",
+            Self::LimitsUnavailable => "limits_unavailable",
             Self::Internal => "internal",
             Self::ProviderError => "provider_error",
             Self::ProviderAuth => "provider_auth",
@@ -136,13 +154,15 @@ impl RejectCode {
             Self::ModelNotFound | Self::EndpointNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyTooLarge => 413,
-            Self::RateLimited => 429,
+            Self::RateLimited | Self::LimitReached | Self::BudgetSpent => 429,
             Self::Internal => 500,
             Self::ProviderError | Self::ProviderAuth => 502,
             Self::NotReady
             | Self::NoTarget
             | Self::Drained
             | Self::PriceUnknown
+            | Self::Overloaded
+            | Self::LimitsUnavailable
             | Self::ProviderOverloaded => 503,
             Self::ProviderTimeout => 504,
         }
@@ -185,6 +205,12 @@ impl RejectCode {
             Self::MethodNotAllowed => "The endpoint does not take this method.",
             Self::BodyTooLarge => "The request body is too large.",
             Self::RateLimited => "The request limit of this API key is reached.",
+            Self::LimitReached => "A limit of this API key or its tenant is reached.",
+            Self::BudgetSpent => "A budget of this API key or its tenant is spent.",
+            Self::Overloaded => "The gateway is overloaded. Try again later.",
+            Self::LimitsUnavailable => {
+                "The limits of this API key cannot be checked now. The request can be tried again."
+            }
             Self::Internal => "The gateway failed. The request can be tried again.",
             Self::ProviderError => "The model's providers failed. The request can be tried again.",
             Self::ProviderAuth => {
@@ -196,7 +222,7 @@ impl RejectCode {
                 "The providers that could serve this request are drained for maintenance. Try again later."
             }
             Self::PriceUnknown => {
-                "No provider with a known price is available for this model now, and this gateway uses no other."
+                "The price of what could serve this request is not known, and this gateway or your budget uses no such."
             }
             Self::ProviderOverloaded => "The model's providers are overloaded. Try again later.",
             Self::ProviderTimeout => "The model's providers did not answer in time.",
@@ -318,6 +344,39 @@ impl Reject {
         Self {
             retry_after_s: Some(seconds),
             ..Self::with_message(RejectCode::RateLimited, message)
+        }
+    }
+
+    /// 429 or 503 naming the limit and the time to wait.
+    #[must_use]
+    pub fn limited(refusal: &Refusal) -> Self {
+        let code = match (refusal.cause, refusal.of) {
+            (Cause::StoreDown, _) => RejectCode::LimitsUnavailable,
+            (Cause::NoPrice, _) => return Self::new(RejectCode::PriceUnknown),
+            (Cause::Reached, Unit::MicroUsd) => RejectCode::BudgetSpent,
+            (Cause::Reached, _) => RejectCode::LimitReached,
+        };
+        let seconds = refusal.retry_after_ms.div_ceil(1_000).max(1);
+        let message = match refusal.cause {
+            Cause::Reached => format!(
+                "The limit '{}' of {} leaves no room for this request. Try again in {seconds} s.",
+                refusal.limit,
+                refusal.of.as_str()
+            ),
+            Cause::StoreDown | Cause::NoPrice => code.message().to_owned(),
+        };
+        Self {
+            retry_after_s: Some(seconds),
+            ..Self::with_message(code, message)
+        }
+    }
+
+    /// 503: the worker sheds load.
+    #[must_use]
+    pub fn overloaded() -> Self {
+        Self {
+            retry_after_s: Some(1),
+            ..Self::new(RejectCode::Overloaded)
         }
     }
 

@@ -9,6 +9,7 @@ use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
 use crate::money::{Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec};
+use crate::quota::QuotaSpec;
 use crate::rules::Rules;
 
 /// The route's own budget for one attempt's first byte, and the default of a model's: a request whose
@@ -64,6 +65,9 @@ pub struct Snapshot {
     /// Names of the request headers that are tags, lower case, see [`crate::tags`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Limits that hold over workers and Envoys.
+    #[serde(default, skip_serializing_if = "QuotaSpec::is_empty")]
+    pub quota: QuotaSpec,
 }
 
 /// Limits of the gateway itself.
@@ -75,6 +79,9 @@ pub struct GatewaySpec {
     pub snapshot_max_age_ms: u64,
     /// Most attempts for one request, the first included, 1 to 3.
     pub max_attempts: u8,
+    /// Requests in flight per worker at most; less urgent ones are refused before; 0: no bound.
+    #[serde(default)]
+    pub max_in_flight_per_worker: u32,
 }
 
 /// The kind of a provider: its wire format and its paths.

@@ -45,6 +45,8 @@ pub struct Faults {
     pub shadows: crate::shadow::Skips,
     /// Requests that were not hedged though their model is.
     pub hedges: crate::hedge::Skips,
+    /// Requests that passed though the store of limits could not be asked.
+    pub quota_unchecked: u64,
 }
 
 impl Faults {
@@ -67,6 +69,7 @@ impl Faults {
                 .saturating_sub(earlier.attempts_unknown),
             shadows: self.shadows.since(earlier.shadows),
             hedges: self.hedges.since(earlier.hedges),
+            quota_unchecked: self.quota_unchecked.saturating_sub(earlier.quota_unchecked),
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
 use crate::money::{MicroUsdPerMillion, Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
+use crate::quota::QuotaSpec;
 use crate::rules::Rules;
 use crate::snapshot::{
     FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, Order, ProviderId,
@@ -25,11 +26,7 @@ pub(crate) fn demo() -> Snapshot {
     targets.push(target(0, "small", 10));
     Snapshot {
         version: SnapshotVersion("0123456789ab".into()),
-        gateway: GatewaySpec {
-            body_limit_bytes: 1_000,
-            snapshot_max_age_ms: 5_000,
-            max_attempts: 3,
-        },
+        gateway: gateway(),
         providers: providers.map(|(name, _)| provider(name)).into(),
         targets,
         models: vec![model("big", &[0, 1, 2, 3]), model("small", &[4])],
@@ -71,6 +68,16 @@ pub(crate) fn demo() -> Snapshot {
         ],
         compliance: Vocabulary::default(),
         price_catalogue: None,
+        quota: QuotaSpec::default(),
+    }
+}
+
+fn gateway() -> GatewaySpec {
+    GatewaySpec {
+        body_limit_bytes: 1_000,
+        snapshot_max_age_ms: 5_000,
+        max_attempts: 3,
+        max_in_flight_per_worker: 0,
     }
 }
 

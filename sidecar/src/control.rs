@@ -30,6 +30,7 @@ use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
 use crate::probing::{Probing, is_probe};
+use crate::quota::Rules;
 use crate::rollout::{Facts, Rollout};
 use crate::shadows::Shadows;
 use crate::workers::{TooMany, Workers};
@@ -84,6 +85,7 @@ pub struct Control {
     key_book: KeyBook,
     /// What is in force: the file's, with the keys of the book.
     config: Config,
+    rules: Arc<Rules>,
     known: Known,
     credentials: Credentials,
     tokens: Tokens,
@@ -118,6 +120,7 @@ impl Control {
             written: loaded.config.clone(),
             key_book: KeyBook::default(),
             config: loaded.config.clone(),
+            rules: Arc::default(),
             known: Known::default(),
             credentials: Credentials::new(),
             tokens: Tokens::default(),
@@ -152,6 +155,7 @@ impl Control {
     pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
         self.written = loaded.config;
         self.config = self.with_keys(&self.key_book);
+        self.rules = Arc::new(Rules::of(&self.config));
         self.credentials = loaded.credentials;
         self.tokens.retain(&self.config);
         self.bad_edit = None;
@@ -178,6 +182,7 @@ impl Control {
     /// Takes the keys that were made while Ark ran.
     pub fn replace_keys(&mut self, book: KeyBook, now: Ms) {
         self.config = self.with_keys(&book);
+        self.rules = Arc::new(Rules::of(&self.config));
         self.key_book = book;
         self.compile(now);
     }
@@ -440,6 +445,19 @@ impl Control {
             tracing::warn!("Envoy has not confirmed all clusters; serving with those that it has");
         }
         self.is_open
+    }
+
+    /// What the limits' counters go by.
+    #[must_use]
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
+    }
+
+    /// Whom to tell of limits.
+    #[must_use]
+    pub fn webhook(&self) -> Option<crate::config::Endpoint> {
+        let alerts = self.config.limit_alerts.as_ref();
+        alerts.map(|alerts| alerts.webhook.clone())
     }
 
     /// Where to count.

@@ -97,6 +97,18 @@ pub fn resolve(provider: &ProviderConfig) -> Result<Option<Secret>, CredentialEr
     }
 }
 
+/// Reads a credential that is not a provider's; `None` for one that a command prints.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_one(credential: &CredentialConfig) -> Result<Option<Secret>, CredentialError> {
+    match credential {
+        CredentialConfig::Command(_) => Ok(None),
+        CredentialConfig::Env(name) => resolve_env(name).map(Some),
+        CredentialConfig::File(path) => resolve_file(path).map(Some),
+    }
+}
+
 fn resolve_env(name: &str) -> Result<Secret, CredentialError> {
     let origin = || format!("environment variable {name}");
     match std::env::var(name) {

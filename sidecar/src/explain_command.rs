@@ -71,15 +71,15 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
     Ok(())
 }
 
-fn key(policy: &Policy, id: &str) -> Result<u16, String> {
+fn key(policy: &Policy, id: &str) -> Result<u32, String> {
     let keys = &policy.snapshot().keys;
     let at = keys.iter().position(|key| key.id == id);
-    at.and_then(|at| u16::try_from(at).ok())
+    at.and_then(|at| u32::try_from(at).ok())
         .ok_or_else(|| format!("there is no key {id:?}"))
 }
 
 /// What the key and the request's header require.
-fn requires(args: &Explain, key: Option<u16>, policy: &Policy) -> Result<Requirement, String> {
+fn requires(args: &Explain, key: Option<u32>, policy: &Policy) -> Result<Requirement, String> {
     let key = key.and_then(|key| policy.key(key));
     let of_key = key.map(|key| key.requires.requirement).unwrap_or_default();
     let asked = match &args.require {

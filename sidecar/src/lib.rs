@@ -25,6 +25,7 @@ pub mod moment;
 pub mod observations;
 pub mod prices;
 pub mod probing;
+pub mod quota;
 pub mod replay;
 pub mod rollout;
 pub mod scores;

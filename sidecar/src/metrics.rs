@@ -4,6 +4,7 @@ mod extra;
 mod forecasts;
 mod labels;
 mod ledger;
+mod limits;
 mod probes;
 mod rules;
 
@@ -28,6 +29,7 @@ use labels::{
     outcome, rule,
 };
 pub use ledger::LedgerMetrics;
+pub use limits::LimitMetrics;
 use probes::Probes;
 use rules::Rules;
 
@@ -78,6 +80,7 @@ pub struct Metrics {
     extra: Extra,
     forecasts: Forecasts,
     probes: Probes,
+    limits: LimitMetrics,
 }
 
 /// Seconds: from a local model's first token to the longest answers.
@@ -118,7 +121,9 @@ impl Default for Metrics {
             extra: Extra::default(),
             forecasts: Forecasts::default(),
             probes: Probes::default(),
+            limits: LimitMetrics::default(),
         };
+        metrics.limits.register(&mut metrics.registry);
         metrics.register_traffic();
         metrics.register_control();
         metrics.rules.register(&mut metrics.registry);
@@ -130,6 +135,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Those of limits.
+    #[must_use]
+    pub fn limits(&self) -> &LimitMetrics {
+        &self.limits
+    }
+
     fn register_traffic(&mut self) {
         let Self { registry, .. } = self;
         registry.register(
@@ -379,6 +390,7 @@ impl Metrics {
             ("snapshot_refused", faults.snapshots_refused),
             ("body_not_rewritten", faults.bodies_not_rewritten),
             ("attempt_unknown", faults.attempts_unknown),
+            ("quota_unchecked", faults.quota_unchecked),
         ] {
             self.filter_faults
                 .get_or_create(&FaultLabels { kind })

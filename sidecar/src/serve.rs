@@ -30,6 +30,7 @@ use crate::digest;
 use crate::envoy::Place;
 use crate::http;
 use crate::key_file::KeyFile;
+use crate::quota::{self, Quota};
 use crate::supervise::Tasks;
 use access::Reach;
 use shared::Shared;
@@ -80,6 +81,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         ));
     }
     watch::tell_of_prices(&loaded.config);
+    let quota = Quota::open(&loaded.config.limits_store, shared::unix_ms())?;
     let probe_key = probe_key::of(&options.socket)?;
     let setting = setting(&options, &probe_key)?;
     let mut control = Control::new(setting, loaded, shared::today());
@@ -87,7 +89,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     if let Some(file) = &key_file {
         control.replace_keys(file.load()?, 0);
     }
-    let shared = Shared::new(control, key_file);
+    let shared = Shared::with_quota(control, key_file, quota);
     let admin = TcpListener::bind(options.admin).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}; choose another with --admin",
@@ -170,6 +172,7 @@ fn start(
     let public = move |request| admin_api::handle(Arc::clone(&state), reach, request);
     tasks.start("admin", http::serve(admin, admin_api::LIMITS, public));
     tasks.start("commands", commands::run(Arc::clone(shared)));
+    tasks.start("alerts", quota::run_alerts(Arc::clone(shared)));
     tasks.start("tick", tick(Arc::clone(shared)));
 }
 

@@ -6,11 +6,12 @@ use std::rc::Rc;
 use ark_dialect::anthropic;
 use ark_dialect::error_body::{ModelObject, model_object, models_list};
 use ark_dialect::translate::{Client, ErrorForm};
-use ark_gateway_core::admit::{Admission, Route, admit, route};
+use ark_gateway_core::admit::{Admission, Route, admit, is_overloaded, route};
 use ark_gateway_core::decide::check_compliance;
 use ark_gateway_core::exchange::Exchange;
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::{Policy, grants};
+use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::Endpoint;
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{KeySpec, ModelSpec};
@@ -46,6 +47,7 @@ impl GatewayFilter {
         take_tags(head, &policy, &live);
         let admission = admit(&policy, &head.request, now)?;
         live.borrow_mut().exchange.admitted(admission);
+        shed(&policy, admission.priority)?;
         self.take_limit(&policy, admission, now)?;
         let key = policy
             .key(admission.key)
@@ -90,6 +92,8 @@ impl GatewayFilter {
                 foreign_signature: false,
                 foreign_history: false,
                 lossy: Vec::new(),
+                held: None,
+                downgraded: None,
                 decided: now,
                 path: head.path.to_owned(),
                 anthropic_version: owned(head.anthropic_version),
@@ -183,6 +187,16 @@ fn take_tags(head: &Head<'_>, policy: &Policy, live: &Shared) {
         host::remove_request_header(name);
     }
     live.borrow_mut().exchange.tagged(tags);
+}
+
+/// More is in flight here than this priority may add to: less urgent requests go first.
+fn shed(policy: &Policy, priority: Priority) -> Result<(), Reject> {
+    let most = policy.snapshot().gateway.max_in_flight_per_worker;
+    let in_flight = vm::with(|vm| vm.live().len());
+    match is_overloaded(in_flight, most, priority) {
+        true => Err(Reject::overloaded()),
+        false => Ok(()),
+    }
 }
 
 fn client_of(endpoint: Endpoint) -> Option<Client> {

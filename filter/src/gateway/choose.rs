@@ -11,6 +11,8 @@ use ark_gateway_core::capability::{Capabilities, Capability, Needs};
 use ark_gateway_core::compliance::Demand;
 use ark_gateway_core::decide::{Caller, Decision, Facts, NoTarget, Part, decide};
 use ark_gateway_core::policy::Policy;
+use ark_gateway_core::priority::Priority;
+use ark_gateway_core::quota::Downgrade;
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::rules::{Sticky, unit_of};
 use ark_gateway_core::snapshot::{
@@ -20,7 +22,9 @@ use ark_gateway_core::snapshot::{
 use ark_wire::request::RequestFacts;
 
 use super::GatewayFilter;
+use super::quota::{Pending, downgrade, estimate_of};
 use crate::provider::wire_of;
+use crate::vm::Shared;
 use crate::{host, vm};
 
 /// Bytes of JSON per prompt token, for the estimate that decides; usage is what is billed.
@@ -74,12 +78,16 @@ impl GatewayFilter {
             let client = live.client.ok_or_else(internal)?;
             (model, admission, Rc::clone(live.exchange.policy()), client)
         };
+        // What the model that was asked for requires holds for what serves instead, too.
+        let required = policy.model(model).map(|m| m.requires.requirement);
+        let requires = admission.requires.and(required.unwrap_or_default());
+        let (model, priority) = downgraded(&shared, &policy, (model, admission));
         let spec = policy.model(model).ok_or_else(internal)?;
         let needs = self.needs(&policy, spec, (client, &facts))?;
         let refused = self.refused(&policy, spec, client)?;
         let asked = Facts {
             model,
-            priority: admission.priority,
+            priority,
             pin: admission.pin,
             needs,
             refused: &refused.targets,
@@ -88,7 +96,7 @@ impl GatewayFilter {
                 unit: unit(spec),
             },
             part: Part::All,
-            requires: admission.requires,
+            requires,
         };
         let now = host::now();
         let (decision, knowledge) = vm::with(|vm| {
@@ -105,14 +113,47 @@ impl GatewayFilter {
             Err(why) => return Err(no_target(why, refused, &facts.model)),
         };
         self.read_if_translated(&policy, &decision, client)?;
+        let most = match client {
+            Client::Embeddings | Client::CountTokens => Some(0),
+            Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
+                needs.max_output_tokens
+            }
+        };
+        let pending = Pending {
+            estimate: estimate_of(&policy, &decision, (model, needs.input_tokens, most)),
+            decision,
+            knowledge,
+            facts,
+            input_tokens: needs.input_tokens,
+            asked: Facts {
+                refused: &[],
+                ..asked
+            },
+            refused: refused.targets,
+        };
+        self.reserve(&policy, admission.key, pending)?;
+        Ok(())
+    }
+
+    /// The request may go: the order of its targets goes to the router.
+    pub(super) fn go_on(&mut self, policy: &Policy, pending: Pending) -> Result<(), Reject> {
+        let shared = self.live.clone();
+        let shared = shared.ok_or_else(|| Reject::new(RejectCode::Internal))?;
         let mut live = shared.borrow_mut();
+        let (decision, knowledge) = (pending.decision, pending.knowledge);
         live.exchange
-            .decided(decision, knowledge, needs.input_tokens);
-        let body_bytes = facts.body_len as u64;
-        live.facts = Some(facts);
-        live.decided = now;
+            .decided(decision, knowledge, pending.input_tokens);
+        let body_bytes = pending.facts.body_len as u64;
+        live.facts = Some(pending.facts);
+        live.decided = host::now();
         drop(live);
-        let order = route_by(&policy, &decision, model);
+        let asked = Facts {
+            refused: &pending.refused,
+            ..pending.asked
+        };
+        let order = route_by(policy, &decision, asked.model);
+        let internal = || Reject::new(RejectCode::Internal);
+        let spec = policy.model(asked.model).ok_or_else(internal)?;
         self.add_extras((spec, &asked), (&decision, &order), body_bytes);
         Ok(())
     }
@@ -244,6 +285,31 @@ fn unit(spec: &ModelSpec) -> Option<u64> {
         }
         Sticky::Tenant | Sticky::Key | Sticky::Request => None,
     }
+}
+
+/// What serves the request instead, where a limit is nearly used up and the operator wants that.
+fn downgraded(
+    shared: &Shared,
+    policy: &Policy,
+    (model, admission): (ModelId, Admission),
+) -> (ModelId, Priority) {
+    let same = (model, admission.priority);
+    let Some(then) = downgrade(policy, admission.key, model) else {
+        return same;
+    };
+    let mut live = shared.borrow_mut();
+    let (chosen, name) = match then {
+        Downgrade::Priority(priority) => ((model, priority), priority.as_str()),
+        Downgrade::Model(other) => match policy.model(other) {
+            Some(spec) => ((other, admission.priority), spec.name.as_str()),
+            None => return same,
+        },
+    };
+    if chosen != same {
+        live.downgraded = Some(name.to_owned());
+        live.exchange.served_by(chosen.0);
+    }
+    chosen
 }
 
 /// The targets of a model and of its fallbacks.

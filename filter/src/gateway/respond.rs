@@ -5,7 +5,7 @@ use ark_gateway_core::money::PriceBasis;
 use ark_gateway_core::reject::Reject;
 use proxy_wasm::types::Action;
 
-use super::{Answering, GatewayFilter};
+use super::{Answering, GatewayFilter, quota};
 use crate::vm::Live;
 use crate::{host, reply};
 
@@ -40,6 +40,16 @@ impl GatewayFilter {
 
     /// The rate-limit headers of the key's own limit, in OpenAI's names.
     fn limit_headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = self.own_limit_headers();
+        if let Some(live) = &self.live
+            && let Ok(live) = live.try_borrow()
+        {
+            leased(&live, &mut headers);
+        }
+        headers
+    }
+
+    fn own_limit_headers(&self) -> Vec<(&'static str, String)> {
         self.limit.map_or_else(Vec::new, |(limit, verdict)| {
             vec![
                 ("x-ratelimit-limit-requests", limit.to_string()),
@@ -85,10 +95,20 @@ impl GatewayFilter {
         if let Some((_, lossy)) = live.lossy.iter().find(|(of, _)| *of == place) {
             host::set_response_header("x-ark-translation", lossy);
         }
-        for (name, value) in self.limit_headers() {
+        let mut headers = self.own_limit_headers();
+        leased(live, &mut headers);
+        for (name, value) in headers {
             host::set_response_header(name, &value);
         }
     }
+}
+
+/// Adds what is left of leased limits; of one name the leased limit's word stands.
+fn leased(live: &Live, headers: &mut Vec<(&'static str, String)>) {
+    quota::headers(live, |name, value| {
+        headers.retain(|(known, _)| *known != name);
+        headers.push((name, value));
+    });
 }
 
 fn as_pairs<'a>(headers: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {

@@ -6,7 +6,7 @@ use crate::snapshot::{ModelSpec, TargetId};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// Index of its key in the snapshot; `None`: nobody's, who may use every model.
-    pub key: Option<u16>,
+    pub key: Option<u32>,
     /// [`crate::rules::unit_of`] the header that the model's canary goes by, if the request has it.
     pub unit: Option<u64>,
 }

@@ -32,7 +32,7 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
 #[test]
 fn a_key_sees_only_its_models() {
     let policy = Policy::new(demo()).unwrap();
-    let names = |index: u16| -> Vec<String> {
+    let names = |index: u32| -> Vec<String> {
         let key = policy.key(index).unwrap();
         policy.models_of(key).map(|m| m.name.clone()).collect()
     };

@@ -14,6 +14,7 @@ use ark_gateway_core::snapshot::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::compile_limits::compile_limits;
 use super::{
     Config, Date, DrainConfig, HedgeConfig, KeyModelsConfig, ModelConfig, ProviderConfig,
     ShadowConfig, TenantConfig,
@@ -47,12 +48,14 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
     for (spec, model) in models.iter_mut().zip(&sorted) {
         spec.rules = rules::compile(model, &spec.targets, (&targets, &providers), &names);
     }
+    let keys = compile_keys(&config.tenants, &models, &vocabulary);
     let mut snapshot = Snapshot {
         version: SnapshotVersion::default(),
         gateway: GatewaySpec {
             body_limit_bytes: u64::from(config.gateway.body_limit_bytes),
             snapshot_max_age_ms: u64::from(config.gateway.snapshot_max_age_ms),
             max_attempts: config.gateway.max_attempts,
+            max_in_flight_per_worker: config.gateway.max_in_flight_per_worker,
         },
         providers: providers
             .into_iter()
@@ -62,7 +65,8 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
             })
             .collect(),
         targets,
-        keys: compile_keys(&config.tenants, &models, &vocabulary),
+        quota: compile_limits(config, today, &models, &keys),
+        keys,
         models,
         priorities: config.priorities,
         compliance: vocabulary,

@@ -36,6 +36,12 @@ impl Date {
         years + months + u64::from(self.day) - 1
     }
 
+    /// Year, month and day.
+    #[must_use]
+    pub fn parts(self) -> (u16, u8, u8) {
+        (self.year, self.month, self.day)
+    }
+
     /// The day on which `now` falls; the first or last that exists when it is out of range.
     #[must_use]
     pub fn of(now: SystemTime) -> Self {

@@ -3,9 +3,11 @@
 mod capable;
 mod catalogue;
 mod compile;
+mod compile_limits;
 mod date;
 mod doubts;
 mod endpoint;
+mod limits;
 mod moment;
 mod node;
 mod problem;
@@ -29,6 +31,10 @@ pub use compile::compile;
 pub use date::Date;
 pub use doubts::{unknown_prices, warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};
+pub use limits::{
+    DowngradeConfig, LimitAlertsConfig, LimitConfig, LimitsStoreConfig, StepConfig, StorePlace,
+    Stretch, WindowConfig,
+};
 pub use problem::{Problem, Problems};
 pub use read::prober;
 pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};

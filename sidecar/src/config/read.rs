@@ -5,6 +5,7 @@ mod capability;
 mod compliance;
 mod extra;
 mod ledger;
+mod limit;
 mod model;
 mod price;
 mod priority;
@@ -20,7 +21,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::{Value, json};
 
-use super::node::{Node, Sink};
+use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
+use super::node::{Fields, Node, Sink};
 use super::shape::{
     AdminConfig, Config, Currency, GatewayConfig, KeyConfig, LedgerConfig, PricesConfig,
     TenantConfig,
@@ -82,8 +84,10 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         compliance::read_groups(node, &names)
     });
     let ledger = fields.or("ledger", LedgerConfig::default(), ledger::read);
+    let limits = read_limits(&mut fields, &names);
     fields.finish("")?;
     version?;
+    let (limits, limits_store, limit_alerts) = limits?;
     Some(Config {
         gateway: gateway?,
         admin: admin?,
@@ -94,6 +98,9 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         prices: prices?,
         region_groups: region_groups?,
         ledger: ledger?,
+        limits,
+        limits_store,
+        limit_alerts,
     })
 }
 
@@ -135,8 +142,25 @@ impl Default for GatewayConfig {
             snapshot_max_age_ms: 5_000,
             max_attempts: 3,
             tags: Vec::new(),
+            max_in_flight_per_worker: 0,
         }
     }
+}
+
+type Limits = (
+    Vec<LimitConfig>,
+    LimitsStoreConfig,
+    Option<LimitAlertsConfig>,
+);
+
+fn read_limits(fields: &mut Fields<'_, '_>, names: &Names) -> Option<Limits> {
+    let limits = fields.or("limits", Vec::new(), |node| {
+        node.each(limit::MOST_LIMITS, |item| limit::read(item, names))
+    });
+    let default = LimitsStoreConfig::default();
+    let store = fields.or("limits_store", default, limit::read_store);
+    let alerts = fields.maybe("limit_alerts", limit::read_alerts);
+    Some((limits?, store?, alerts?))
 }
 
 fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
@@ -154,6 +178,9 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         node.integer(1..=3)
     });
     let tags = fields.or("tags", Vec::new(), tags::read);
+    let max_in_flight_per_worker = fields.or("max_in_flight_per_worker", 0, |node| {
+        node.integer(1..=100_000)
+    });
     fields.finish("")?;
     Some(GatewayConfig {
         listen: listen?,
@@ -161,6 +188,7 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         snapshot_max_age_ms: snapshot_max_age_ms?,
         max_attempts: max_attempts?,
         tags: tags?,
+        max_in_flight_per_worker: max_in_flight_per_worker?,
     })
 }
 
@@ -188,6 +216,8 @@ struct Names {
     certifications: Vec<String>,
     /// Currencies that have a rate.
     currencies: Vec<Currency>,
+    tenants: Vec<String>,
+    keys: Vec<String>,
     claimed: RefCell<BTreeMap<(&'static str, String), String>>,
 }
 
@@ -216,6 +246,8 @@ impl Names {
             groups: compliance::groups_of(document),
             certifications: compliance::certifications_of(document),
             currencies: price::currencies_of(document),
+            tenants: names("tenants"),
+            keys: key_ids(document),
             claimed: RefCell::default(),
         }
     }
@@ -231,6 +263,17 @@ impl Names {
             }
         }
     }
+}
+
+fn key_ids(document: &Value) -> Vec<String> {
+    let list = |value: &Value, name: &str| {
+        let items = value.get(name).and_then(Value::as_array);
+        items.cloned().unwrap_or_default()
+    };
+    let tenants = list(document, "tenants");
+    let keys = tenants.iter().flat_map(|tenant| list(tenant, "keys"));
+    keys.filter_map(|key| Some(key.get("id")?.as_str()?.to_owned()))
+        .collect()
 }
 
 fn kinds_of(document: &Value) -> BTreeMap<String, Made> {

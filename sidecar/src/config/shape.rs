@@ -14,6 +14,7 @@ use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, Reques
 
 use super::date::Date;
 use super::endpoint::Endpoint;
+use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
 use super::rules::{DrainConfig, RulesConfig};
 use crate::prices::Catalogue;
 
@@ -38,6 +39,12 @@ pub struct Config {
     pub region_groups: BTreeMap<String, Vec<String>>,
     /// Where what was spent is written down.
     pub ledger: LedgerConfig,
+    /// All limits; names are unique.
+    pub limits: Vec<LimitConfig>,
+    /// Where limits are counted.
+    pub limits_store: LimitsStoreConfig,
+    /// Whom to tell of limits.
+    pub limit_alerts: Option<LimitAlertsConfig>,
 }
 
 /// `prices`.
@@ -129,6 +136,8 @@ pub struct GatewayConfig {
     pub max_attempts: u8,
     /// Request headers that are recorded as tags, lower case, unique.
     pub tags: Vec<String>,
+    /// Requests in flight per Envoy worker at most; 0: no bound.
+    pub max_in_flight_per_worker: u32,
 }
 
 /// One of `providers`.

@@ -682,3 +682,43 @@ fn tags_and_the_ledger_are_read_strictly() {
         assert!(!problems.contains("u:p"), "{problems}");
     }
 }
+
+#[test]
+fn limits() {
+    let with = |text: &str, expected: &[&str]| {
+        check("version: 1", &format!("version: 1\n{text}"), expected);
+    };
+    with(
+        "limits: [{per: [tenant], of: usd, limit: 12.50, window: month, zone: Europe/Berlin}]",
+        &[],
+    );
+    with(
+        "limits: [{per: [tenant, modell], of: token, limit: 0, window: fortnight, zone: Mars}]",
+        &[
+            "limits[0].per[1]: \"modell\" is not known; did you mean model?",
+            "limits[0].of: \"token\" is not known; did you mean tokens?",
+            "limits[0].zone: \"Mars\" is not a time zone; write its name in the IANA database: Europe/Berlin, Asia/Shanghai, UTC",
+            "limits[0].window: \"fortnight\" is not known; known: second, minute, hour, day, week, month",
+        ],
+    );
+    with(
+        "limits: [{per: [], of: concurrency, limit: 5, window: day}, {per: [], of: tokens, limit: 1, window: day, tenants: [nobody], at: [{percent: 50}]}]",
+        &[
+            "limits[0].window: has no meaning for concurrency, which comes back",
+            "limits[1].tenants[0]: tenant \"nobody\" is not defined; defined: web",
+            "limits[1].at[0]: must have one of use_priority and use_model",
+        ],
+    );
+    with(
+        "limits: [{per: [], of: tokens, limit: 1, window: day}, {per: [], of: tokens, limit: 2, window: day}]",
+        &["limits[1]: this limit is already at limits[0]"],
+    );
+    with(
+        "limits_store: {file: /x, redis: {url: \"redis://:pw@h:1/0\", password: x}}\nlimit_alerts: {webhook: \"https://x\"}",
+        &[
+            "limits_store.redis.url: must be redis://HOST:PORT/DATABASE, without a credential; the password stays out of this file: password: {env: NAME} or {file: PATH}",
+            "limits_store.redis.password: must be a mapping, is text",
+            "limit_alerts.webhook: must be an http:// address; the sidecar speaks no TLS to webhooks; put a local relay before an https one",
+        ],
+    );
+}

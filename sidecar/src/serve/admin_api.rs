@@ -12,7 +12,7 @@ use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 
 use super::access::{self, Refused, Who};
-use super::shared::Shared;
+use super::shared::{Shared, unix_ms};
 use super::spend_api;
 use crate::http::{self, Limits, Reply};
 use crate::metrics;
@@ -113,6 +113,10 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
         }
         "/v1/canaries" => http::readable_json(StatusCode::OK, &shared.control().canary_views(now)),
         "/v1/spend" => spend_api::spend(shared, request.uri().query()).await,
+        "/v1/limits" => {
+            let shown = shared.quota().shown(unix_ms() / 1_000);
+            http::readable_json(StatusCode::OK, &shown)
+        }
         _ => nothing_here(),
     }
 }
@@ -138,6 +142,7 @@ fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend /v1/forecast",
+         /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend /v1/forecast \
+         /v1/limits",
     )
 }

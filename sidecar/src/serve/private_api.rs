@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ark_gateway_core::quota::QuotaReport;
 use ark_gateway_core::sync::SyncRequest;
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
 use super::ledger;
-use super::shared::Shared;
+use super::shared::{Shared, unix_ms};
 use crate::http::{self, Limits, Reply};
 use crate::xds::{Answer, DiscoveryRequest, Kind};
 
@@ -38,7 +39,8 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     let kind = path
         .strip_prefix("/v3/discovery:")
         .and_then(|name| Kind::ALL.into_iter().find(|kind| kind.as_str() == name));
-    if kind.is_none() && path != "/filter/v1/sync" {
+    let is_quota = path == "/filter/v1/quota";
+    if kind.is_none() && !is_quota && path != "/filter/v1/sync" {
         return http::text(StatusCode::NOT_FOUND, "no such endpoint");
     }
     if request.method() != Method::POST {
@@ -46,6 +48,7 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
     }
     match kind {
         Some(kind) => discover(&shared, kind, request).await,
+        None if is_quota => quota(&shared, request).await,
         None => sync(&shared, request).await,
     }
 }
@@ -68,6 +71,17 @@ async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
             "too many workers, or a name too long",
         ),
     }
+}
+
+/// A worker's leases. Neither its clock nor ours is trusted with the other's.
+async fn quota(shared: &Shared, request: Request<Incoming>) -> Reply {
+    let report: QuotaReport = match read_json(shared, request, SYNC_LIMIT_BYTES).await {
+        Ok(report) => report,
+        Err(reply) => return reply,
+    };
+    let rules = shared.control().rules();
+    let at = (shared.metrics(), unix_ms());
+    http::json(&shared.quota().exchange(&rules, &report, at).await)
 }
 
 async fn discover(shared: &Shared, kind: Kind, request: Request<Incoming>) -> Reply {

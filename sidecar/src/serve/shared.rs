@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::key_file::KeyFile;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
+use crate::quota::Quota;
 
 /// The control plane with the clock that it is told.
 pub struct Shared {
@@ -21,12 +22,19 @@ pub struct Shared {
     key_file: Option<KeyFile>,
     start: Instant,
     ledger: OnceLock<Ledger>,
+    quota: Quota,
 }
 
 impl Shared {
     /// Shares a control plane; the clock starts now.
     #[must_use]
     pub fn new(control: Control, key_file: Option<KeyFile>) -> Arc<Self> {
+        Self::with_quota(control, key_file, Quota::default())
+    }
+
+    /// The same with a store of limits.
+    #[must_use]
+    pub fn with_quota(control: Control, key_file: Option<KeyFile>, quota: Quota) -> Arc<Self> {
         let (metrics, news) = (Arc::clone(control.metrics()), Arc::clone(control.news()));
         let start = Instant::now();
         Arc::new(Self {
@@ -36,6 +44,7 @@ impl Shared {
             key_file,
             start,
             ledger: OnceLock::new(),
+            quota,
         })
     }
 
@@ -49,6 +58,12 @@ impl Shared {
     #[must_use]
     pub fn key_file(&self) -> Option<&KeyFile> {
         self.key_file.as_ref()
+    }
+
+    /// The store of limits.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.quota
     }
 
     /// Where to count.

@@ -15,7 +15,7 @@ use crate::testing::demo;
 const BIG: ModelId = ModelId(0);
 const SMALL: ModelId = ModelId(1);
 
-fn facts(key: Option<u16>) -> Facts<'static> {
+fn facts(key: Option<u32>) -> Facts<'static> {
     Facts {
         model: BIG,
         priority: Priority::Standard,
@@ -305,7 +305,7 @@ proptest! {
     /// Growing a share moves requests from the baseline to the canary, and never back.
     #[test]
     fn a_growing_share_never_moves_anyone_back(
-        share in 0u32..=1_000_000, more in 0u32..=1_000_000, key in 0u16..40, draw in any::<u64>(),
+        share in 0u32..=1_000_000, more in 0u32..=1_000_000, key in 0u32..40, draw in any::<u64>(),
     ) {
         let is_canary = |share: u32| {
             let policy = with_keys(canary(Sticky::Key, share.min(1_000_000), false), 40);
