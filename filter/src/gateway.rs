@@ -40,6 +40,8 @@ pub(crate) struct GatewayFilter {
     live: Option<Shared>,
     inspector: Option<RequestInspector>,
     marks: Marks,
+    /// A hash of what the conversation begins with, where it is long enough to be cached.
+    opening: Option<u64>,
     /// Body bytes already inspected.
     inspected: usize,
     limit: Option<(u32, LimitVerdict)>,

@@ -49,6 +49,7 @@ impl<'a> Head<'a> {
                     let first = request.require.is_none();
                     request.require = Some(text().filter(|_| first).unwrap_or_default());
                 }
+                b"x-ark-explain" => request.explain = text(),
                 b"anthropic-version" => head.anthropic_version = text(),
                 b"anthropic-beta" => head.anthropic_beta = text(),
                 b"content-length" => request.content_length = text().and_then(|v| v.parse().ok()),

@@ -7,14 +7,15 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
 use ark_dialect::translate::{Asked, Client, Wire};
+use ark_gateway_core::affinity::{Affinity, PromptCache, Warm};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::quota::Book;
-use ark_gateway_core::record::Record;
+use ark_gateway_core::record::{Outcome, Record, UsageSource};
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::shadow::Skip;
-use ark_gateway_core::snapshot::{Snapshot, TargetId};
+use ark_gateway_core::snapshot::{ModelId, Snapshot, TargetId};
 use ark_gateway_core::sync::Faults;
 use ark_wire::request::RequestFacts;
 
@@ -45,6 +46,10 @@ pub(crate) struct Live {
     pub(crate) held: Option<Held>,
     /// What serves it instead of what it asked for, as a limit is nearly used up.
     pub(crate) downgraded: Option<String>,
+    /// The conversation that it belongs to, hashed.
+    pub(crate) conversation: Option<u64>,
+    /// What `x-ark-explain` says, for who may ask.
+    pub(crate) explained: Option<String>,
     /// When its targets were put in order, which is when its first attempt begins.
     pub(crate) decided: Nanos,
     /// The client's path, query included.
@@ -76,6 +81,8 @@ impl Live {
             lossy: Vec::new(),
             held: None,
             downgraded: None,
+            conversation: None,
+            explained: None,
             decided: now,
             path: self.path.clone(),
             anthropic_version: self.anthropic_version.clone(),
@@ -102,12 +109,16 @@ pub(crate) struct Vm {
     /// The sidecar's cluster.
     pub(crate) sidecar: Option<String>,
     pub(crate) said_unchecked: bool,
+    /// Where conversations are warm.
+    pub(crate) affinity: Affinity,
     live: HashMap<String, Shared>,
     /// Of those in flight, the shadow copies.
     copies: usize,
     draw: u64,
     /// Records made, dropped ones too.
     made: u64,
+    /// Keys the hashes of conversations; drawn at this VM's start, and nowhere else.
+    hashing: RandomState,
 }
 
 /// How the mirrored request is told from its original: Envoy puts this before its `x-request-id`.
@@ -133,7 +144,8 @@ pub(crate) fn say_unchecked() {
 impl Vm {
     fn new() -> Self {
         // The only source of randomness: the standard library's hash seed, from WASI `random_get`.
-        let seed = RandomState::new().build_hasher().finish() | 1;
+        let hashing = RandomState::new();
+        let seed = hashing.build_hasher().finish() | 1;
         Self {
             worker: format!("{seed:016x}"),
             policy: None,
@@ -144,10 +156,12 @@ impl Vm {
             book: Book::default(),
             sidecar: None,
             said_unchecked: false,
+            affinity: Affinity::default(),
             live: HashMap::new(),
             copies: 0,
             draw: seed,
             made: 0,
+            hashing,
         }
     }
 
@@ -156,6 +170,7 @@ impl Vm {
         match Policy::new(snapshot) {
             Ok(policy) => {
                 limits::prepare(&policy);
+                self.affinity.clear();
                 self.policy = Some(Rc::new(policy));
             }
             Err(bad) => {
@@ -187,6 +202,16 @@ impl Vm {
         self.draw.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
+    /// A hash of what a conversation begins with.
+    pub(crate) fn opening(&self, bytes: &[u8]) -> u64 {
+        self.hashing.hash_one(bytes)
+    }
+
+    /// The conversation with this opening, of one key and one model.
+    pub(crate) fn conversation(&self, opening: u64, key: u32, model: ModelId) -> u64 {
+        self.hashing.hash_one((opening, key, model.0))
+    }
+
     /// Registers a request in flight. `false` when its id is taken: two requests must never share.
     pub(crate) fn register(&mut self, id: &str, live: &Shared) -> bool {
         match self.live.entry(id.to_owned()) {
@@ -212,10 +237,14 @@ impl Vm {
         if live.exchange.is_copied() && self.forget_unsent_copy(live.exchange.id()) {
             live.exchange.was_not_copied();
         }
+        let conversation = live.conversation.take();
         if let Some(record) = live.exchange.settle(end, now) {
             if let Some(held) = live.held.take() {
                 let spend = live.exchange.spend(&record);
                 self.book.settle(held.reservation, &spend);
+            }
+            if let Some(conversation) = conversation {
+                self.warmed(conversation, &live.exchange, &record, now);
             }
             self.queue(record);
         }
@@ -262,6 +291,33 @@ impl Vm {
     fn forget_copy(&mut self, key: &str) {
         if self.live.remove(key).is_some() {
             self.copies = self.copies.saturating_sub(1);
+        }
+    }
+
+    /// Remembers what an answer has left in its provider's prompt cache.
+    fn warmed(&mut self, conversation: u64, exchange: &Exchange, record: &Record, now: Nanos) {
+        let policy = exchange.policy();
+        let is_current = self
+            .policy
+            .as_ref()
+            .is_some_and(|own| Rc::ptr_eq(own, policy));
+        if !is_current
+            || record.outcome != Outcome::Ok
+            || record.usage_source != UsageSource::Reported
+        {
+            return;
+        }
+        let target = exchange.current_target();
+        let spec = target.and_then(|t| policy.target(t));
+        let provider = spec.and_then(|s| policy.provider(s.provider));
+        let cache = provider.and_then(|p| PromptCache::of(p.kind));
+        if let (Some(target), Some(cache)) = (target, cache) {
+            let tokens = cache.warmed_by(&record.usage);
+            if tokens > 0 {
+                let warm = Warm { target, tokens };
+                self.affinity
+                    .warmed(conversation, warm, now / 1_000_000, cache.keeps_ms);
+            }
         }
     }
 

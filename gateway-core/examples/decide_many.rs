@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     caller: ark_gateway_core::decide::Caller::default(),
                     part: ark_gateway_core::decide::Part::All,
                     requires: Requirement::default(),
+                    warm: None,
                 };
                 let _ = black_box(decide(&policy, Some(&scores), &facts, draw));
             }

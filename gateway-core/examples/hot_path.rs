@@ -74,6 +74,7 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
         caller: ark_gateway_core::decide::Caller::default(),
         part: ark_gateway_core::decide::Part::All,
         requires: admission.requires,
+        warm: None,
     };
     let decision = decide(
         policy,

@@ -27,6 +27,8 @@ pub struct RequestHead<'a> {
     pub provider: Option<&'a str>,
     /// `x-ark-require`; empty, which is malformed, when it came twice or is no text.
     pub require: Option<&'a str>,
+    /// `x-ark-explain`.
+    pub explain: Option<&'a str>,
     /// `content-length`.
     pub content_length: Option<u64>,
 }
@@ -61,6 +63,20 @@ pub struct Admission {
     pub requires: Requirement,
     /// Whether the request itself requires something.
     pub asks: bool,
+    /// Whether the answer is to say why it came from where it came.
+    pub explain: Explain,
+}
+
+/// What becomes of `x-ark-explain`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Explain {
+    /// The client did not ask.
+    #[default]
+    No,
+    /// It asked, and its key may.
+    Yes,
+    /// It asked, and its key may not: it is served all the same, and told.
+    NotAllowed,
 }
 
 /// Finds what a method and path ask for.
@@ -136,6 +152,11 @@ pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admi
         limit: key.limit,
         requires: key.requires.requirement.and(asked),
         asks: head.require.is_some(),
+        explain: match head.explain {
+            Some(word) if word.eq_ignore_ascii_case("true") && key.may_explain => Explain::Yes,
+            Some(word) if word.eq_ignore_ascii_case("true") => Explain::NotAllowed,
+            Some(_) | None => Explain::No,
+        },
     })
 }
 

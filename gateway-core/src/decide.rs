@@ -10,6 +10,7 @@ pub(crate) mod field;
 mod part;
 mod split;
 
+use crate::affinity::Warm;
 use crate::capability::{Capability, Needs};
 use crate::chance;
 use crate::circuit::Circuit;
@@ -58,6 +59,8 @@ pub struct Facts<'a> {
     /// What is required of a provider, see [`crate::admit::Admission::requires`]; what the model requires
     /// comes on top.
     pub requires: Requirement,
+    /// Where its conversation's prompt is cached.
+    pub warm: Option<Warm>,
 }
 
 /// Why no target is left.
@@ -285,7 +288,10 @@ impl<'a> Judge<'a> {
             scores,
             facts,
             spec,
-            references: References::of(model, (facts.priority, spec), estimate, scores.workers),
+            references: References {
+                warm: facts.warm,
+                ..References::of(model, (facts.priority, spec), estimate, scores.workers)
+            },
         }
     }
 

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::admit::Admission;
+use crate::basis::Basis;
 use crate::decide::Decision;
 use crate::limit::Nanos;
 use crate::policy::Policy;
@@ -68,6 +69,7 @@ pub struct Exchange {
     model: Option<ModelId>,
     stream: bool,
     decision: Option<Decision>,
+    basis: Option<Basis>,
     attempts: Vec<Attempt>,
     /// The attempt that is spoken of: the last one, unless several run at once.
     focus: usize,
@@ -95,6 +97,7 @@ impl Exchange {
             model: None,
             stream: false,
             decision: None,
+            basis: None,
             attempts: Vec::new(),
             focus: 0,
             race: None,
@@ -171,6 +174,11 @@ impl Exchange {
         self.policy.retry_budget().earn();
         self.knowledge = knowledge;
         self.input_tokens = input_tokens;
+    }
+
+    /// What its decision was made of.
+    pub fn decided_by(&mut self, basis: Basis) {
+        self.basis = Some(basis);
     }
 
     /// The router begins an attempt at `provider`; the one before it, if any, has failed.

@@ -3,6 +3,8 @@
 //! It judges with the very parts that [`crate::decide::decide`] judges with, and gives the same order
 //! for the same arguments.
 
+mod compact;
+
 use serde::Serialize;
 
 use crate::capability::Capability;
@@ -18,6 +20,7 @@ use crate::rules::Share;
 use crate::score::{Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, SnapshotVersion, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, Terms};
+pub use compact::Compact;
 
 /// A decision, explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -5,6 +5,8 @@
 //! same commands, in Envoy's Wasm VM as on the host. See ARCHITECTURE.md.
 
 pub mod admit;
+pub mod affinity;
+pub mod basis;
 pub mod capability;
 mod chance;
 pub mod circuit;

@@ -133,6 +133,25 @@ impl Price {
         PicoUsd(input.saturating_add(output.0.saturating_mul(output_tokens)))
     }
 
+    /// The same where `cached_tokens` of the prompt are read from the provider's cache, at their own price;
+    /// without one at `permille` thousandths of the others'.
+    #[must_use]
+    pub fn exact_cost_with(
+        &self,
+        (input_tokens, output_tokens): (u64, u64),
+        (cached_tokens, permille): (u64, u32),
+    ) -> PicoUsd {
+        let (input, output, parts) = self.rates(input_tokens);
+        let cached = match parts.cached_input {
+            Some(price) => price.0.saturating_mul(cached_tokens),
+            None => input.0.saturating_mul(cached_tokens) / 1_000 * u64::from(permille),
+        };
+        let fresh = input_tokens.saturating_sub(cached_tokens);
+        let rest = input.0.saturating_mul(fresh);
+        let output = output.0.saturating_mul(output_tokens);
+        PicoUsd(cached.saturating_add(rest).saturating_add(output))
+    }
+
     /// The cost of an exchange of `input_tokens` and `output_tokens`, rounded up to the next micro-USD
     /// once, as a whole; saturates instead of wrapping.
     #[must_use]

@@ -193,6 +193,19 @@ impl Policy {
         }
     }
 
+    /// Makes this worker's attempts in flight what they were when a decision was made that is made
+    /// again; for a policy that serves nobody.
+    pub(crate) fn assume(&self, in_flight: &[(ProviderId, u32)]) {
+        for count in &self.in_flight {
+            count.set(0);
+        }
+        for (provider, count) in in_flight {
+            if let Some(cell) = self.in_flight.get(usize::from(provider.0)) {
+                cell.set(*count);
+            }
+        }
+    }
+
     /// What this worker may still spend on retries.
     #[must_use]
     pub fn retry_budget(&self) -> &RetryBudget {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::basis::Basis;
 use crate::compliance::Requirement;
 use crate::money::{MicroUsd, Price};
 use crate::priority::Priority;
@@ -347,6 +348,9 @@ pub struct Record {
     /// What the client's headers of `gateway.tags` said, see [`crate::tags`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// What its decision was made of; `None` when nothing was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
 }
 
 fn requires_nothing(requirement: &Requirement) -> bool {

@@ -42,6 +42,17 @@ impl RetryBudget {
         usize::try_from(self.0.get() / COST).unwrap_or(usize::MAX) + 1 < limit
     }
 
+    /// What it holds, thousandths of a credit; `None` when it is full.
+    #[must_use]
+    pub fn credit(&self) -> Option<u32> {
+        Some(self.0.get()).filter(|credit| *credit < MOST)
+    }
+
+    /// Makes it hold what it held when a decision was made that is made again.
+    pub(crate) fn assume(&self, credit: Option<u32>) {
+        self.0.set(credit.unwrap_or(MOST).min(MOST));
+    }
+
     /// How many attempts a request may have, of `limit`: critical ones keep a second.
     #[must_use]
     pub fn attempts(&self, priority: Priority, limit: usize) -> usize {

@@ -362,6 +362,9 @@ pub struct KeySpec {
     pub priorities: Vec<Priority>,
     /// Whether `x-ark-provider` may pin a provider.
     pub may_pin: bool,
+    /// Whether `x-ark-explain` shows it how its requests are routed.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub may_explain: bool,
     /// Its request limit.
     pub limit: Option<RequestLimit>,
     /// From when on it is refused, seconds since the Unix epoch; `None` for never.
@@ -370,4 +373,12 @@ pub struct KeySpec {
     /// What its tenant and it require of a provider, together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub requires: Stated,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference; in Wasm that is the smaller one"
+)]
+fn is_not(flag: &bool) -> bool {
+    !*flag
 }

@@ -4,12 +4,13 @@
 
 use serde::Serialize;
 
+use crate::affinity::{PromptCache, Warm};
 use crate::capability::Needs;
 use crate::money::{PicoUsd, Price};
 use crate::policy::Policy;
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
 use crate::score::{ModelScore, TargetScore};
-use crate::snapshot::{ModelSpec, TargetId};
+use crate::snapshot::{ModelSpec, ProviderSpec, TargetId};
 
 /// Output tokens that an answer is expected to have while nothing has been learnt.
 const EXPECTED_OUTPUT_TOKENS: u64 = 256;
@@ -64,6 +65,8 @@ pub struct Terms {
 pub struct Inputs {
     /// Expected cost; `None`: no price is known.
     pub cost: Option<PicoUsd>,
+    /// Of its prompt's tokens those that it has cached, and would charge at its cached price.
+    pub cached_tokens: u64,
     /// Expected latency of a long answer at P95, milliseconds.
     pub latency_ms: Option<f32>,
     /// Upper confidence bound of the failure rate.
@@ -99,6 +102,8 @@ pub struct References {
     pub ceiling: f32,
     /// Workers that share the load.
     pub workers: u16,
+    /// Where its conversation's prompt is cached.
+    pub warm: Option<Warm>,
 }
 
 impl References {
@@ -118,6 +123,7 @@ impl References {
             slo: spec.slo,
             ceiling: priority.ceiling(),
             workers,
+            warm: None,
         }
     }
 
@@ -128,14 +134,34 @@ impl References {
         let spec = policy.target(target);
         let price = spec.and_then(|t| t.price.as_ref());
         let provider = spec.and_then(|t| policy.provider(t.provider));
+        let (cached_tokens, permille) = self.cached(target, provider);
+        let cost = |price: &Price| {
+            let tokens = (estimate.input_tokens, estimate.output_tokens);
+            price.exact_cost_with(tokens, (cached_tokens, permille))
+        };
         Inputs {
-            cost: price.map(|p| p.exact_cost_of(estimate.input_tokens, estimate.output_tokens)),
+            cost: price.map(cost),
+            cached_tokens,
             latency_ms: measured
                 .ttft_ms
                 .map(|ttft| latency_ms(ttft, measured, estimate)),
             failure_rate: measured.failure_rate,
             utilisation: utilisation(policy, target, measured, self.workers),
             certifications: provider.map_or(0, |p| p.certifications),
+        }
+    }
+
+    /// Of its prompt's tokens those that a target has cached, and what one costs in thousandths where its
+    /// price does not say.
+    fn cached(&self, target: TargetId, provider: Option<&ProviderSpec>) -> (u64, u32) {
+        let warm = self.warm.filter(|warm| warm.target == target);
+        let cache = provider.and_then(|p| PromptCache::of(p.kind));
+        match (warm, cache) {
+            (Some(warm), Some(cache)) => {
+                let tokens = u64::from(warm.tokens).min(self.estimate.input_tokens);
+                (tokens, cache.price_permille)
+            }
+            (_, _) => (0, 1_000),
         }
     }
 
@@ -224,6 +250,7 @@ mod tests {
             slo,
             ceiling: 1.0,
             workers: 1,
+            warm: None,
         }
     }
 
@@ -236,6 +263,7 @@ mod tests {
         let at = |cost, latency_ms, failure_rate| {
             references(slo).terms(&Inputs {
                 cost,
+                cached_tokens: 0,
                 latency_ms,
                 failure_rate,
                 utilisation: 0.25,

@@ -30,37 +30,8 @@ pub(crate) fn demo() -> Snapshot {
         providers: providers.map(|(name, _)| provider(name)).into(),
         targets,
         models: vec![model("big", &[0, 1, 2, 3]), model("small", &[4])],
-        keys: vec![
-            KeySpec {
-                id: "demo".into(),
-                tenant: "acme".into(),
-                // SHA-256 of `ark-demo`.
-                sha256: sha256_hex(DEMO_KEY),
-                models: ModelGrant::All,
-                priority: Priority::Standard,
-                priorities: Priority::ALL.into(),
-                may_pin: true,
-                limit: None,
-                expires_at_s: None,
-                requires: Stated::default(),
-            },
-            KeySpec {
-                id: "limited".into(),
-                tenant: "acme".into(),
-                sha256: sha256_hex("ark-limited"),
-                models: ModelGrant::Only(vec![ModelId(1)]),
-                priority: Priority::Batch,
-                priorities: vec![Priority::Batch],
-                may_pin: false,
-                limit: Some(RequestLimit {
-                    requests_per_minute: 60,
-                    burst: 2,
-                }),
-                expires_at_s: None,
-                requires: Stated::default(),
-            },
-        ],
         tags: Vec::new(),
+        keys: keys(),
         priorities: [
             priority([0.1, 0.4, 0.5], 2_000.0, 0.0),
             priority([0.3, 0.4, 0.3], 5_000.0, 0.05),
@@ -91,6 +62,41 @@ fn target(provider: u16, model: &str, percent: u64) -> TargetSpec {
         capabilities: Capabilities::ALL,
         default_max_tokens: 4096,
     }
+}
+
+/// Who may do all, and who may little.
+fn keys() -> Vec<KeySpec> {
+    vec![
+        KeySpec {
+            id: "demo".into(),
+            tenant: "acme".into(),
+            sha256: sha256_hex(DEMO_KEY),
+            models: ModelGrant::All,
+            priority: Priority::Standard,
+            priorities: Priority::ALL.into(),
+            may_pin: true,
+            may_explain: true,
+            limit: None,
+            expires_at_s: None,
+            requires: Stated::default(),
+        },
+        KeySpec {
+            id: "limited".into(),
+            tenant: "acme".into(),
+            sha256: sha256_hex("ark-limited"),
+            models: ModelGrant::Only(vec![ModelId(1)]),
+            priority: Priority::Batch,
+            priorities: vec![Priority::Batch],
+            may_pin: false,
+            may_explain: false,
+            limit: Some(RequestLimit {
+                requests_per_minute: 60,
+                burst: 2,
+            }),
+            expires_at_s: None,
+            requires: Stated::default(),
+        },
+    ]
 }
 
 fn sha256_hex(secret: &str) -> String {

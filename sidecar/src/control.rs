@@ -4,6 +4,7 @@
 mod canaries;
 mod drains;
 mod envoy_facts;
+mod explaining;
 mod forecasts;
 mod probes;
 mod providers;
@@ -41,6 +42,7 @@ use tokens::Tokens;
 
 pub use drains::{DrainView, ProviderView};
 pub use envoy_facts::EnvoyFacts;
+pub use explaining::{Answered, Question};
 pub use forecasts::ForecastView;
 pub use probes::Probe;
 pub use providers::{Credentials, Loaded, Provider};
@@ -102,6 +104,7 @@ pub struct Control {
     shadows: Shadows,
     envoy: EnvoyFacts,
     scores: Scores,
+    past: explaining::Past,
     first_sync: Option<Ms>,
     is_open: bool,
     loud_at: BTreeMap<String, Ms>,
@@ -139,6 +142,7 @@ impl Control {
                 sequence: setting.started_unix_ms,
                 ..Scores::default()
             },
+            past: explaining::Past::default(),
             first_sync: None,
             is_open: false,
             loud_at: BTreeMap::new(),
@@ -420,6 +424,7 @@ impl Control {
         }
         self.handed_out
             .push_back((snapshot.version.clone(), usable));
+        self.past.ran(&snapshot);
         self.snapshot = snapshot;
         self.rescore(now);
     }

@@ -59,6 +59,7 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
         caller,
         part: Part::All,
         requires: requires(args, caller.key, &policy)?,
+        warm: None,
     };
     let explained = explain(&policy, scores.as_ref(), &facts, args.draw)
         .ok_or("the snapshot does not have the model")?;

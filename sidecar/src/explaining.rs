@@ -153,9 +153,13 @@ fn percent(millionths: u32) -> String {
 fn terms(explained: &Explanation, scored: &Scored) -> String {
     let (terms, inputs, weights) = (&scored.terms, &scored.inputs, &explained.weights);
     let unknown = || "not known".to_owned();
-    let cost = inputs
-        .cost
-        .map(|c| format!("{} micro-USD", c.in_micro_usd().0));
+    let cost = inputs.cost.map(|c| {
+        format!(
+            "{} micro-USD{}",
+            c.in_micro_usd().0,
+            cached(inputs.cached_tokens)
+        )
+    });
     let latency = inputs
         .latency_ms
         .map(|ms| format!("{ms:.0} ms of {:.0} ms", explained.slo.latency_ms));
@@ -204,6 +208,13 @@ fn terms(explained: &Explanation, scored: &Scored) -> String {
         let _ = writeln!(out, "   {name:<12} {term:.3} x {weight:<5} {input}");
     }
     out
+}
+
+fn cached(tokens: u64) -> String {
+    match tokens {
+        0 => String::new(),
+        tokens => format!(", {tokens} prompt tokens cached there"),
+    }
 }
 
 fn standing(standing: Standing) -> &'static str {
@@ -292,6 +303,7 @@ mod tests {
             caller: ark_gateway_core::decide::Caller::default(),
             part: ark_gateway_core::decide::Part::All,
             requires: Requirement::default(),
+            warm: None,
         };
         let text = render(&explain(&policy, Some(&scores), &facts, 1).unwrap());
         let first = text.find("1  b m").unwrap();

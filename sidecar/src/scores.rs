@@ -25,8 +25,12 @@ const RECENT_SPAN_S: u64 = 3;
 const LEAST_SAMPLES: u64 = 20;
 /// Age of the newest attempt after which a target may have changed unseen, milliseconds.
 const STALE_MS: Ms = 5_000;
-/// Probes per second that a half-open circuit should get.
-const PROBES_PER_S: f32 = 2.0;
+/// So many times the median of the last answers is a past that says nothing of now: far more than what
+/// lies between the median and the P95 of one distribution.
+const SLOW_PAST: f32 = 3.0;
+/// Probes per second that a half-open circuit, or a target that may have recovered, should get: enough in
+/// ten seconds to be judged by.
+const PROBES_PER_S: f32 = 3.0;
 /// Share of all requests that explore by the defaults of `ark.yaml`.
 const USUAL_EXPLORATION: f32 = 0.02;
 /// Most that exploration is multiplied with for probes.
@@ -99,7 +103,12 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
     let in_flight = counted(gauges, inputs.provider_waiting)
         .map(|(count, _)| ratio(count, u64::from(inputs.max_in_flight.max(1))));
     let metered = (inputs.metered > 0.0).then_some(inputs.metered);
-    let explore = explore(inputs, &decisive, circuit, now);
+    let is_probed = circuit == Circuit::HalfOpen
+        || (circuit == Circuit::Closed && has_recovered(&decisive, memory));
+    let explore = match circuit {
+        Circuit::Open => 0.0,
+        Circuit::HalfOpen | Circuit::Closed => explore(inputs, &decisive, is_probed, now),
+    };
     let hoped = |value: Option<f32>| value.filter(|_| explore > 0.0);
     TargetScore {
         failure_rate: failure_rate(&decisive, &recent, inputs, now),
@@ -115,16 +124,21 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
     }
 }
 
+/// Whether the few answers of the last seconds are far faster than what it is judged by for want of more:
+/// the P95 of minutes in which it was slow. Without more it would be kept away until those fade.
+fn has_recovered(decisive: &View, memory: Option<&Memory>) -> bool {
+    let median = decisive.ttft.quantile_ms(0.5);
+    let usual = memory.and_then(|m| m.ttft_ms(0.95));
+    let is_few = decisive.ttft.len() < LEAST_SAMPLES;
+    matches!((median, usual), (Some(median), Some(usual)) if is_few && usual > median * SLOW_PAST)
+}
+
 /// How much a target should be explored: not at all while its data is fresh and there is enough of it,
-/// as much as the operator allows when not, and more when its circuit waits for a few probes.
-fn explore(inputs: &Inputs<'_>, decisive: &View, circuit: Circuit, now: Ms) -> f32 {
-    match circuit {
-        Circuit::Open => return 0.0,
-        Circuit::HalfOpen => {
-            let usual = inputs.rate_per_s * USUAL_EXPLORATION;
-            return (PROBES_PER_S / usual.max(f32::MIN_POSITIVE)).min(MOST_PROBING);
-        }
-        Circuit::Closed => {}
+/// as much as the operator allows when not, and more when it waits for a few probes.
+fn explore(inputs: &Inputs<'_>, decisive: &View, is_probed: bool, now: Ms) -> f32 {
+    if is_probed {
+        let usual = inputs.rate_per_s * USUAL_EXPLORATION;
+        return (PROBES_PER_S / usual.max(f32::MIN_POSITIVE)).min(MOST_PROBING);
     }
     let newest = decisive.newest;
     let is_fresh = newest.is_some_and(|at| now.saturating_sub(at) < STALE_MS);

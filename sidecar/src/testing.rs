@@ -54,6 +54,7 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
             ..Usage::default()
         },
         usage_source: UsageSource::Reported,
+        basis: None,
         cost: Some(MicroUsd(7)),
         cost_is_ceiling: false,
         requires: Requirement::default(),

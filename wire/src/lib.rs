@@ -12,6 +12,7 @@ pub mod answer;
 pub mod bytes;
 pub mod json_scan;
 pub mod markers;
+pub mod opening;
 pub mod path;
 pub mod relay;
 pub mod request;

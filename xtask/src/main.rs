@@ -7,6 +7,7 @@ mod console;
 mod failure;
 mod http;
 mod procfs;
+mod replay_live;
 mod service;
 mod setup;
 mod steps;
@@ -35,6 +36,8 @@ enum Task {
     Tidy,
     /// Measure what Ark costs over bare Envoy
     Bench(bench::BenchArgs),
+    /// Play a production trace through a real Envoy in compressed time, next to `ark replay`
+    ReplayLive(replay_live::ReplayLiveArgs),
     /// Run what CI runs: lints, documents, licences and every test
     Ci,
     /// Rewrite golden files from what the code does now
@@ -64,6 +67,7 @@ fn run(task: &Task) -> Outcome<()> {
         Task::Test(args) => test::run(&workspace, args),
         Task::Tidy => tidy::run(&workspace),
         Task::Bench(args) => bench::run(&workspace, args),
+        Task::ReplayLive(args) => replay_live::run(&workspace, args),
         Task::Ci => ci::run(&workspace),
         Task::Bless => test::bless(&workspace),
     }

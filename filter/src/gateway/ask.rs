@@ -94,6 +94,8 @@ impl GatewayFilter {
                 lossy: Vec::new(),
                 held: None,
                 downgraded: None,
+                conversation: None,
+                explained: None,
                 decided: now,
                 path: head.path.to_owned(),
                 anthropic_version: owned(head.anthropic_version),

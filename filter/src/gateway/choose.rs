@@ -6,15 +6,20 @@ use ark_dialect::anthropic;
 use ark_dialect::chat::{Format, TargetFacts};
 use ark_dialect::loss::{Field, Loss, Severity};
 use ark_dialect::translate::{Asked, Client, Wire, write};
-use ark_gateway_core::admit::Admission;
+use ark_gateway_core::admit::{Admission, Explain};
+use ark_gateway_core::affinity::Warm;
+use ark_gateway_core::basis::Basis;
 use ark_gateway_core::capability::{Capabilities, Capability, Needs};
 use ark_gateway_core::compliance::Demand;
 use ark_gateway_core::decide::{Caller, Decision, Facts, NoTarget, Part, decide};
+use ark_gateway_core::explain::{Compact, explain};
+use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::quota::Downgrade;
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::rules::{Sticky, unit_of};
+use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::{
     ModelId, ModelSpec, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS, TargetId,
     TargetSpec,
@@ -29,6 +34,11 @@ use crate::{host, vm};
 
 /// Bytes of JSON per prompt token, for the estimate that decides; usage is what is billed.
 const BYTES_PER_TOKEN: u64 = 4;
+
+/// Longest explanation in a header; common clients take 8 KiB of headers and more.
+const EXPLAIN_LIMIT_BYTES: usize = 4_096;
+/// What a client gets instead whose key may not ask.
+const EXPLAIN_NOT_ALLOWED: &str = r#"{"error":"the key's may_explain is not set"}"#;
 
 /// Targets that their dialect rules out.
 #[derive(Default)]
@@ -85,6 +95,8 @@ impl GatewayFilter {
         let spec = policy.model(model).ok_or_else(internal)?;
         let needs = self.needs(&policy, spec, (client, &facts))?;
         let refused = self.refused(&policy, spec, client)?;
+        let now = host::now();
+        let warm = self.warm(model, admission.key, now);
         let asked = Facts {
             model,
             priority,
@@ -97,12 +109,16 @@ impl GatewayFilter {
             },
             part: Part::All,
             requires,
+            warm,
         };
-        let now = host::now();
-        let (decision, knowledge) = vm::with(|vm| {
+        let (decision, knowledge, basis) = vm::with(|vm| {
             let draw = vm.draw();
             let (scores, knowledge) = vm.knowledge(&policy, now);
-            (decide(&policy, scores, &asked, draw), knowledge)
+            let decision = decide(&policy, scores, &asked, draw);
+            if let Some(words) = explained(admission.explain, &policy, scores, (&asked, draw)) {
+                shared.borrow_mut().explained = Some(words);
+            }
+            (decision, knowledge, Basis::of(&policy, &asked, draw))
         });
         let decision = match decision {
             Ok(decision) => decision,
@@ -130,6 +146,7 @@ impl GatewayFilter {
                 ..asked
             },
             refused: refused.targets,
+            basis,
         };
         self.reserve(&policy, admission.key, pending)?;
         Ok(())
@@ -141,6 +158,7 @@ impl GatewayFilter {
         let shared = shared.ok_or_else(|| Reject::new(RejectCode::Internal))?;
         let mut live = shared.borrow_mut();
         let (decision, knowledge) = (pending.decision, pending.knowledge);
+        live.exchange.decided_by(pending.basis);
         live.exchange
             .decided(decision, knowledge, pending.input_tokens);
         let body_bytes = pending.facts.body_len as u64;
@@ -156,6 +174,20 @@ impl GatewayFilter {
         let spec = policy.model(asked.model).ok_or_else(internal)?;
         self.add_extras((spec, &asked), (&decision, &order), body_bytes);
         Ok(())
+    }
+
+    /// Where the conversation is warm; notes which one it is, for when its answer has come.
+    fn warm(&self, model: ModelId, key: u32, now: Nanos) -> Option<Warm> {
+        let (opening, live) = (self.opening?, self.live.as_ref()?);
+        let (conversation, warm) = vm::with(|vm| {
+            let conversation = vm.conversation(opening, key, model);
+            (
+                conversation,
+                vm.affinity.find(conversation, now / 1_000_000),
+            )
+        });
+        live.borrow_mut().conversation = Some(conversation);
+        warm
     }
 
     /// What a target must be able to do. The content of messages is looked into only where a target
@@ -324,6 +356,27 @@ fn targets_of<'a>(
         .iter()
         .chain(others.flat_map(|other| &other.targets));
     targets.filter_map(|&id| policy.target(id).map(|target| (id, target)))
+}
+
+/// What the header says, for a client that asked. Nothing is done for who did not.
+fn explained(
+    wish: Explain,
+    policy: &Policy,
+    scores: Option<&Scores>,
+    (facts, draw): (&Facts<'_>, u64),
+) -> Option<String> {
+    match wish {
+        Explain::No => None,
+        Explain::NotAllowed => Some(EXPLAIN_NOT_ALLOWED.to_owned()),
+        Explain::Yes => {
+            let whole = explain(policy, scores, facts, draw)?;
+            let fits = |most: &usize| {
+                let text = serde_json::to_string(&Compact::new(&whole, *most)).ok()?;
+                (text.len() <= EXPLAIN_LIMIT_BYTES).then_some(text)
+            };
+            [16, 4, 0].iter().find_map(fits)
+        }
+    }
 }
 
 /// What a writer of requests must know of a target.

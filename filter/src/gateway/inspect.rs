@@ -5,6 +5,7 @@ use ark_dialect::openai_chat::FOREIGN_HISTORY;
 use ark_dialect::translate::{Asked, Client, read};
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_wire::markers::MarkerScan;
+use ark_wire::opening::opening;
 use proxy_wasm::types::BufferType;
 
 use super::GatewayFilter;
@@ -64,6 +65,10 @@ impl GatewayFilter {
             let window = host::body(BufferType::HttpRequestBody, self.inspected, want);
             if window.is_empty() {
                 return Err(Reject::new(RejectCode::Internal));
+            }
+            if self.inspected == 0 {
+                let hash = |bytes| crate::vm::with(|vm| vm.opening(bytes));
+                self.opening = opening(&window).map(hash);
             }
             inspector.push(&window);
             if signed {

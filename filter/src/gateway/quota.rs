@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ark_dialect::translate::ErrorForm;
+use ark_gateway_core::basis::Basis;
 use ark_gateway_core::decide::{Decision, Facts};
 use ark_gateway_core::exchange::Knowledge;
 use ark_gateway_core::limit::Nanos;
@@ -31,6 +32,7 @@ pub(super) struct Pending {
     /// What was decided on, but for [`Pending::refused`].
     pub(super) asked: Facts<'static>,
     pub(super) refused: Vec<TargetId>,
+    pub(super) basis: Basis,
     pub(super) estimate: Estimate,
 }
 

@@ -33,8 +33,13 @@ impl GatewayFilter {
         if let Some(live) = &self.live {
             live.borrow_mut().exchange.reject(reject.code);
         }
-        let limits = self.limit_headers();
-        reply::refuse(form, reject, &as_pairs(&limits));
+        let mut own = self.limit_headers();
+        let explained = self
+            .live
+            .as_ref()
+            .and_then(|live| live.borrow_mut().explained.take());
+        own.extend(explained.map(|words| ("x-ark-explain", words)));
+        reply::refuse(form, reject, &as_pairs(&own));
         Action::Pause
     }
 
@@ -94,6 +99,9 @@ impl GatewayFilter {
         let place = live.exchange.place();
         if let Some((_, lossy)) = live.lossy.iter().find(|(of, _)| *of == place) {
             host::set_response_header("x-ark-translation", lossy);
+        }
+        if let Some(explained) = &live.explained {
+            host::set_response_header("x-ark-explain", explained);
         }
         let mut headers = self.own_limit_headers();
         leased(live, &mut headers);

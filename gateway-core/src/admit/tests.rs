@@ -118,3 +118,20 @@ fn routes() {
         Err(RejectCode::MethodNotAllowed)
     );
 }
+
+#[test]
+fn whoever_may_not_ask_for_an_explanation_is_served_and_told() {
+    let asked = |key, explain| {
+        let explain = Some(explain);
+        check(RequestHead {
+            explain,
+            ..head(key)
+        })
+        .unwrap()
+        .explain
+    };
+    assert_eq!(asked("Bearer ark-demo", "True"), Explain::Yes);
+    assert_eq!(asked("Bearer ark-demo", "no"), Explain::No);
+    assert_eq!(asked("Bearer ark-limited", "true"), Explain::NotAllowed);
+    assert_eq!(check(head("Bearer ark-demo")).unwrap().explain, Explain::No);
+}

@@ -1,13 +1,17 @@
 //! Whose request it is, and which part of a model it is about.
 
+use serde::{Deserialize, Serialize};
+
 use crate::snapshot::{ModelSpec, TargetId};
 
 /// Whose request it is, for rules that depend on that.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// Index of its key in the snapshot; `None`: nobody's, who may use every model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<u32>,
     /// [`crate::rules::unit_of`] the header that the model's canary goes by, if the request has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<u64>,
 }
 

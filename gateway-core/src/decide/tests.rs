@@ -21,6 +21,7 @@ fn facts(priority: Priority) -> Facts<'static> {
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
         requires: Requirement::default(),
+        warm: None,
     }
 }
 
@@ -474,4 +475,62 @@ proptest! {
         prop_assume!(more > 2_000.0);
         prop_assert!(place(slow + more) >= place(slow));
     }
+}
+
+/// A warm cache is a price: it decides between equals, and not against what is far cheaper.
+#[test]
+fn a_conversation_stays_where_its_prompt_is_cached_unless_leaving_is_worth_more() {
+    let mut snapshot = demo();
+    snapshot.targets[3].price = snapshot.targets[2].price;
+    let policy = Policy::new(snapshot).unwrap();
+    let scores = scores(policy.snapshot(), vec![measured(100.0); 5]);
+    let firsts = |warm: Option<u16>| {
+        let mut counts = [0_u32; 4];
+        for draw in 0..1_000 {
+            let facts = Facts {
+                warm: warm.map(|target| Warm {
+                    target: TargetId(target),
+                    tokens: 900,
+                }),
+                ..facts(Priority::Standard)
+            };
+            let first = order(decide(&policy, Some(&scores), &facts, draw))[0];
+            counts[usize::from(first)] += 1;
+        }
+        counts
+    };
+    let [_, _, cold, other] = firsts(None);
+    assert!(
+        cold.abs_diff(other) < 150,
+        "equals share: {cold} and {other}"
+    );
+    assert!(firsts(Some(2))[2] > 930, "{:?}", firsts(Some(2)));
+    assert!(firsts(Some(3))[3] > 930, "{:?}", firsts(Some(3)));
+    // Half of a prompt's price is less than what the dear one costs more.
+    assert_eq!(firsts(Some(0))[0], 0);
+}
+
+/// What is saved is the cached part of the prompt at its discount, and no more than the prompt.
+#[test]
+fn a_warm_target_costs_what_it_would_charge() {
+    let policy = policy();
+    let scores = scores(policy.snapshot(), vec![measured(100.0); 5]);
+    let cost = |tokens: u32| {
+        let facts = Facts {
+            warm: Some(Warm {
+                target: TargetId(2),
+                tokens,
+            }),
+            ..facts(Priority::Standard)
+        };
+        let explained = crate::explain::explain(&policy, Some(&scores), &facts, 0).unwrap();
+        let inputs = explained.candidates[2].scored.as_ref().unwrap().inputs;
+        (inputs.cost.unwrap().0, inputs.cached_tokens)
+    };
+    let price = policy.target(TargetId(2)).unwrap().price.unwrap();
+    let whole = price.exact_cost_of(1_000, 256).0;
+    let prompt = price.exact_cost_of(1_000, 0).0;
+    assert_eq!(cost(0), (whole, 0));
+    assert_eq!(cost(400), (whole - prompt * 4 / 10 / 2, 400));
+    assert_eq!(cost(9_999), (whole - prompt / 2, 1_000));
 }

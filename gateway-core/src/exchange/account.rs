@@ -26,7 +26,7 @@ impl Exchange {
         }
     }
 
-    pub(super) fn record(&self, end: End, now: Nanos) -> Record {
+    pub(super) fn record(&mut self, end: End, now: Nanos) -> Record {
         let outcome = self.outcome(end);
         let key = self.admission.and_then(|a| self.policy.key(a.key));
         let answered = matches!(outcome, Outcome::Ok | Outcome::Cut | Outcome::ClientGone);
@@ -37,7 +37,12 @@ impl Exchange {
             }
             None => (Usage::default(), UsageSource::None),
         };
+        let mut basis = self.basis.take();
+        if let (Some(basis), Some(decision)) = (&mut basis, &self.decision) {
+            basis.order = decision.targets().collect();
+        }
         Record {
+            basis,
             id: self.id.clone(),
             at_ms: self.started / 1_000_000,
             tenant: key.map_or_else(String::new, |k| k.tenant.clone()),

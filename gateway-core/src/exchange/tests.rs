@@ -27,6 +27,7 @@ fn exchange_of(snapshot: crate::snapshot::Snapshot, stream: bool) -> Exchange {
         limit: None,
         requires: Requirement::default(),
         asks: false,
+        explain: crate::admit::Explain::No,
     });
     let model = exchange.inspected("big", stream).unwrap();
     let facts = Facts {
@@ -41,6 +42,7 @@ fn exchange_of(snapshot: crate::snapshot::Snapshot, stream: bool) -> Exchange {
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
         requires: Requirement::default(),
+        warm: None,
     };
     let decision = decide(exchange.policy(), None, &facts, 0).unwrap();
     exchange.decided(decision, Knowledge::default(), 10);

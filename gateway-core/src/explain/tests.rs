@@ -49,6 +49,7 @@ fn facts(priority: Priority, pin: Option<u16>, tools: bool) -> Facts<'static> {
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
         requires: Requirement::default(),
+        warm: None,
     }
 }
 
@@ -136,4 +137,32 @@ fn the_odds_are_the_shares_that_decisions_come_to() {
         assert!((share - odds).abs() < 0.015, "{share} for {odds}");
     }
     assert_eq!(explained.candidates[3].removed_by, Some(Filter::Dialect));
+}
+
+#[test]
+fn in_short_it_fits_into_a_header_and_says_what_it_left_out() {
+    let policy = policy();
+    let scores = Scores {
+        snapshot: policy.snapshot().version.clone(),
+        sequence: 9,
+        targets: vec![TargetScore::default(); 5],
+        ..Scores::default()
+    };
+    let asked = facts(Priority::Batch, None, true);
+    let explained = explain(&policy, Some(&scores), &asked, 255).unwrap();
+    let whole = serde_json::to_value(Compact::new(&explained, 16)).unwrap();
+    assert_eq!(whole["draw"], "00000000000000ff");
+    assert_eq!(whole["scores"], 9);
+    let candidates = whole["candidates"].as_array().unwrap();
+    let ranks: Vec<_> = candidates.iter().map(|c| c["rank"].as_u64()).collect();
+    assert_eq!(ranks, [Some(1), Some(2), None, None]);
+    let removed: Vec<_> = candidates
+        .iter()
+        .filter_map(|c| c["removed"].as_str())
+        .collect();
+    assert_eq!(removed, ["tools", "dialect"]);
+    assert!(whole.get("more").is_none());
+    let text = serde_json::to_string(&Compact::new(&explained, 1)).unwrap();
+    assert!(text.contains(r#""more":3"#) && text.len() < 600, "{text}");
+    assert!(!text.contains('\n'));
 }

@@ -26,6 +26,7 @@ fn decision(policy: &Policy, pin: Option<ProviderId>) -> Decision {
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
         requires: crate::compliance::Requirement::default(),
+        warm: None,
     };
     decide(policy, None, &facts, 0).unwrap()
 }

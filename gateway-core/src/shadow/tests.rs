@@ -28,6 +28,7 @@ fn facts(priority: Priority) -> Facts<'static> {
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
         requires: crate::compliance::Requirement::default(),
+        warm: None,
     }
 }
 

@@ -209,6 +209,7 @@ fn compile_keys(
                 priority: key.priority,
                 priorities: key.priorities.clone(),
                 may_pin: key.may_pin,
+                may_explain: key.may_explain,
                 limit: key.limit,
                 expires_at_s: key.expires_at_s,
                 requires: compliance::stated(

@@ -425,6 +425,8 @@ pub struct KeyConfig {
     pub priorities: Vec<Priority>,
     /// Whether `x-ark-provider` may pin a provider.
     pub may_pin: bool,
+    /// Whether `x-ark-explain` shows it how its requests are routed.
+    pub may_explain: bool,
     /// Its request limit.
     pub limit: Option<RequestLimit>,
     /// From when on it is refused: after its last day `valid_until`, or as the admin API was told;

@@ -44,6 +44,7 @@ impl Control {
                 canaries,
                 workers,
             };
+            self.past.told(&self.scores);
         }
     }
 

@@ -2,7 +2,11 @@ mod rules;
 
 use std::collections::BTreeMap;
 
+use ark_gateway_core::basis::Basis;
+use ark_gateway_core::decide::decide;
+use ark_gateway_core::policy::Policy;
 use ark_gateway_core::score::ModelScore;
+use ark_gateway_core::snapshot::ModelId;
 
 use super::*;
 use crate::config;
@@ -507,4 +511,75 @@ fn a_sequence_goes_on_over_a_restart() {
         ..setting()
     };
     assert!(Control::new(later, loaded(&["a"]), today()).scores.sequence > earlier);
+}
+
+fn question(json: &str) -> Question {
+    serde_json::from_str(json).unwrap()
+}
+
+#[test]
+fn a_question_about_a_request_is_answered_or_refused_in_words() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(3_000);
+    let ask = |json: &str| world.control.explain(&question(json), world.now);
+    let answered = ask(r#"{"model": "m", "input_tokens": 100, "draw": "ff"}"#).unwrap();
+    let json = serde_json::to_value(&answered).unwrap();
+    assert_eq!(json["candidates"].as_array().unwrap().len(), 2);
+    assert_eq!(json["draw"], 255);
+    assert!(json["newest_attempt_age_ms"]["a/m"].is_null());
+    assert!(json.get("reproduced").is_none());
+    for (bad, part) in [
+        (r#"{"model": "x"}"#, "there is no model \"x\"; there are m"),
+        (r#"{"model": "m", "provider": "x"}"#, "no provider \"x\""),
+        (
+            r#"{"model": "m", "in_flight": {"x": 1}}"#,
+            "no provider \"x\"",
+        ),
+        (r#"{"model": "m", "draw": "x"}"#, "hex digits"),
+    ] {
+        let error = ask(bad).unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_record_is_explained_as_long_as_what_decided_it_is_remembered() {
+    let mut world = World::new(&["a", "b"]);
+    world.run_for(3_000);
+    let (snapshot, scores) = (
+        world.snapshot.clone().unwrap(),
+        world.scores.clone().unwrap(),
+    );
+    let policy = Policy::new(snapshot.clone()).unwrap();
+    let mut basis = Basis {
+        draw: 77,
+        input_tokens: 9,
+        ..Basis::default()
+    };
+    let facts = basis.facts(ModelId(0));
+    let decision = decide(&policy, Some(&scores), &facts, 77).unwrap();
+    basis.order = decision.targets().collect();
+    let mut told = record(vec![attempt("a", "m", Verdict::Ok)]);
+    told.snapshot = snapshot.version.clone();
+    told.scores = scores.sequence;
+    told.basis = Some(basis);
+    // Scores and snapshot move on.
+    world.sync_with(vec![record(vec![attempt("a", "m", Verdict::ServerError)])]);
+    world.edit(&["a", "b", "c"]);
+    world.run_for(3_000);
+    assert_ne!(world.scores.clone().unwrap().sequence, told.scores);
+    let ask = |told: &Record| {
+        let question = question(&serde_json::json!({"record": told}).to_string());
+        let answered = world.control.explain(&question, world.now);
+        answered.map(|a| serde_json::to_value(&a).unwrap())
+    };
+    let answered = ask(&told).unwrap();
+    assert_eq!(answered["reproduced"], true);
+    assert_eq!(answered["candidates"].as_array().unwrap().len(), 2);
+    told.scores += 10_000;
+    assert!(ask(&told).unwrap_err().contains("not remembered"));
+    told.scores = 0;
+    assert_eq!(ask(&told).unwrap()["rule"], "static");
+    told.snapshot.0 = "forgotten".to_owned();
+    assert!(ask(&told).unwrap_err().contains("snapshot forgotten"));
 }

@@ -35,6 +35,9 @@ pub struct Wiring {
     pub plane_stops_at: Option<Us>,
     /// Whether the control plane looks at what was only, and not at what is to come.
     pub no_forecast: bool,
+    /// Whether every worker has its first scores, those of an Ark that knows nobody, before the first
+    /// request comes, as a gateway that is ready has. Otherwise the static order rules at first.
+    pub starts_ready: bool,
 }
 
 struct Worker {
@@ -68,13 +71,18 @@ impl Ark {
         seed: u64,
     ) -> Result<Self, String> {
         let count = workers.max(1);
+        let mut plane = Plane::new(snapshot, !wiring.no_forecast);
+        let scores = wiring.starts_ready.then(|| {
+            plane.rescore(0);
+            plane.scores()
+        });
         let worker = |n: usize| {
             // Workers tick at different moments, as they started at different moments.
             let phase = LOOK_US * n as u64 / count as u64;
             Ok(Worker {
                 policy: policy(snapshot)?,
-                scores: None,
-                heard: None,
+                scores: scores.clone(),
+                heard: scores.is_some().then_some(0),
                 synced: 0,
                 told: Vec::new(),
                 next: phase,
@@ -82,7 +90,7 @@ impl Ark {
         };
         Ok(Self {
             workers: (0..count).map(worker).collect::<Result<_, String>>()?,
-            plane: Plane::new(snapshot, !wiring.no_forecast),
+            plane,
             wiring,
             next_score: 0,
             max_age_us: snapshot.gateway.snapshot_max_age_ms.saturating_mul(1_000),
@@ -147,6 +155,7 @@ impl Chooser for Ark {
             part: Part::All,
             // A trace does not say whose requests they were; what models require counts all the same.
             requires: Requirement::default(),
+            warm: None,
         };
         let max_age_us = self.max_age_us;
         let is_fresh = worker

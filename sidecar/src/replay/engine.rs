@@ -12,7 +12,7 @@ use super::Us;
 use super::chance;
 use super::load::{Load, Request};
 use super::server::{Ask, Fate, Server};
-use super::tally::{Ended, Tally, is_retried};
+use super::tally::{Ended, Listed, Tally, is_retried};
 
 /// Envoy's pause before another attempt: its base interval, with jitter.
 const BACK_OFF_US: u64 = 5_000;
@@ -113,6 +113,21 @@ impl World {
     pub fn foresee(&self, request: &Request, target: TargetId, attempt: usize) -> Option<Fate> {
         let (ask, provider) = self.ask(request, target, attempt)?;
         Some(self.servers.get(provider)?.foresee(&ask, self.now))
+    }
+
+    /// What a request's answer costs by the prices alone.
+    fn listed(&self, request: &Request) -> Listed {
+        let model = self.snapshot.models.get(usize::from(request.model.0));
+        let targets = model.map_or(&[][..], |model| &model.targets);
+        let (input, output) = (request.input_tokens, request.output_tokens);
+        let cost = |target: &TargetId| {
+            let price = self.target(*target)?.price?;
+            Some(price.cost_of(u64::from(input), u64::from(output)))
+        };
+        Listed {
+            first: targets.first().and_then(cost).unwrap_or_default(),
+            least: targets.iter().filter_map(cost).min().unwrap_or_default(),
+        }
     }
 
     fn total_timeout(&self, request: &Request) -> Us {
@@ -249,6 +264,7 @@ impl<'a> Engine<'a> {
             cost: MicroUsd(0),
             attempts: 0,
             limited: 0,
+            listed: Listed::default(),
         });
     }
 
@@ -333,11 +349,14 @@ impl<'a> Engine<'a> {
     }
 
     fn settle(&mut self, running: &Running) {
+        let ok = running.fate.verdict == Verdict::Ok;
+        let listed = ok.then(|| self.world.listed(&running.request));
         self.tally.ended(&Ended {
             request: running.request,
             first_byte: running.fate.first_byte,
             end: self.world.now,
-            ok: running.fate.verdict == Verdict::Ok,
+            ok,
+            listed: listed.unwrap_or_default(),
             cost: running.cost,
             attempts: u32::try_from(running.attempt + 1).unwrap_or(u32::MAX),
             limited: running.limited,

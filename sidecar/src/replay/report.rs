@@ -110,12 +110,21 @@ pub struct Findings {
     pub cost_per_answer_saved: f64,
     /// The same of batch.
     pub batch_cost_per_answer_saved: f64,
+    /// Share that it saves of what the very answers that it gave cost at the operator's first target:
+    /// which requests each of the two refuses does not blur it.
+    pub cost_of_same_answers_saved: f64,
+    /// The same of batch.
+    pub batch_cost_of_same_answers_saved: f64,
+    /// The same of batch if each answer were the cheapest target's: as much as prices allow.
+    pub batch_cost_possible: f64,
     /// Share of the SLO misses of critical that it avoids.
     pub critical_misses_avoided: f64,
     /// The same of its breaches: errors, and all requests of five minutes whose P95 is over the SLO.
     pub critical_breaches_avoided: f64,
     /// The same share of critical misses that the oracle avoids: as much as can be done.
     pub oracle_critical_misses_avoided: Option<f64>,
+    /// Of the critical misses that the oracle avoids, the share that the policy avoids.
+    pub avoidable_critical_misses_avoided: Option<f64>,
     /// Share of requests whose client got an answer.
     pub availability: f64,
     /// The best baseline: the cheapest of those with no more SLO misses than the policy or, where
@@ -245,21 +254,27 @@ fn findings(runs: &[Run]) -> Option<Findings> {
         let all = run.tally.overall();
         all.cost <= ours.cost && all.misses <= ours.misses
     };
+    let oracle = runs
+        .iter()
+        .find(|run| run.kind == Kind::Baseline(Way::Oracle))
+        .map(|run| run.tally.classes[0].misses);
     Some(Findings {
         single: single.name.clone(),
+        cost_of_same_answers_saved: 1.0 - share(ours.cost.0, ours.listed.first.0),
+        batch_cost_of_same_answers_saved: 1.0 - share(batch.cost.0, batch.listed.first.0),
+        batch_cost_possible: 1.0 - share(batch.listed.least.0, batch.listed.first.0),
         cost_saved: saved(&ours, &theirs),
         batch_cost_saved: saved(batch, their_batch),
         cost_per_answer_saved: saved_per_answer(&ours, &theirs),
         batch_cost_per_answer_saved: saved_per_answer(batch, their_batch),
         critical_misses_avoided: 1.0 - share(critical.misses, their_critical.misses),
         critical_breaches_avoided: 1.0 - share(critical.breaches(), their_critical.breaches()),
-        oracle_critical_misses_avoided: runs
-            .iter()
-            .find(|run| run.kind == Kind::Baseline(Way::Oracle))
-            .map(|run| {
-                let [critical, _, _] = &run.tally.classes;
-                1.0 - share(critical.misses, their_critical.misses)
-            }),
+        oracle_critical_misses_avoided: oracle
+            .map(|misses| 1.0 - share(misses, their_critical.misses)),
+        avoidable_critical_misses_avoided: oracle.map(|misses| {
+            let avoidable = their_critical.misses.saturating_sub(misses);
+            1.0 - share(critical.misses.saturating_sub(misses), avoidable)
+        }),
         availability: ours.availability(),
         best_baseline: best.name.clone(),
         best_cost_saved: saved(&ours, &best_all),

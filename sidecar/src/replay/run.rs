@@ -136,6 +136,7 @@ impl Setting<'_> {
                 let snapshot = &policy.snapshot;
                 let wiring = Wiring {
                     no_forecast: self.no_forecast,
+                    starts_ready: true,
                     ..Wiring::default()
                 };
                 let ark = Ark::new(snapshot, self.workers, wiring, self.seed)?;

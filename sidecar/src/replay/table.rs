@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{ClassReport, Report, RunReport};
+use super::report::{ClassReport, Findings, Report, RunReport};
 
 const BOLD: &str = "\u{1b}[1m";
 const GREEN: &str = "\u{1b}[32m";
@@ -113,25 +113,24 @@ fn findings(report: &Report, in_colour: bool) -> String {
     };
     let saved = |share: f64| paint(share > 0.0, format!("{} less", percent(share, 2)));
     let mut out = format!("\nThe first policy against {}:\n", found.single);
-    let per_answer = |share: f64| format!("({} less for each answer)", percent(share, 2));
     let _ = writeln!(
         out,
-        "  cost              {} {}",
+        "  cost              {} ({} less for each answer, {} for the same answers)",
         saved(found.cost_saved),
-        per_answer(found.cost_per_answer_saved)
+        percent(found.cost_per_answer_saved, 2),
+        percent(found.cost_of_same_answers_saved, 2),
     );
     let _ = writeln!(
         out,
-        "  cost of batch     {} {}",
+        "  cost of batch     {} ({} less for each answer, {} for the same answers, of {} that prices \
+         allow)",
         saved(found.batch_cost_saved),
-        per_answer(found.batch_cost_per_answer_saved)
+        percent(found.batch_cost_per_answer_saved, 2),
+        percent(found.batch_cost_of_same_answers_saved, 3),
+        percent(found.batch_cost_possible, 3),
     );
     let misses = saved(found.critical_misses_avoided);
-    let most = found
-        .oracle_critical_misses_avoided
-        .map_or_else(String::new, |share| {
-            format!(" (the oracle: {} less)", percent(share, 2))
-        });
+    let most = most(found);
     let _ = writeln!(out, "  critical misses   {misses}{most}");
     let breaches = saved(found.critical_breaches_avoided);
     let _ = writeln!(
@@ -158,6 +157,21 @@ fn findings(report: &Report, in_colour: bool) -> String {
         let _ = writeln!(out, "{}", paint(false, text));
     }
     out
+}
+
+/// What the oracle, who sees all, does about critical misses.
+fn most(found: &Findings) -> String {
+    match (
+        found.oracle_critical_misses_avoided,
+        found.avoidable_critical_misses_avoided,
+    ) {
+        (Some(most), Some(avoided)) => format!(
+            " (the oracle: {} less; {} of what it avoids)",
+            percent(most, 2),
+            percent(avoided, 2)
+        ),
+        (_, _) => String::new(),
+    }
 }
 
 fn write_rows(out: &mut String, rows: &[[String; 12]], is_bold: impl Fn(usize) -> bool) {

@@ -33,6 +33,26 @@ pub struct Ended {
     pub attempts: u32,
     /// Attempts that were answered with 429.
     pub limited: u32,
+    /// What its answer costs elsewhere; nothing without an answer.
+    pub listed: Listed,
+}
+
+/// What the same answers cost by the prices alone, whoever gave them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// At the operator's first target.
+    pub first: MicroUsd,
+    /// At the cheapest.
+    pub least: MicroUsd,
+}
+
+impl Listed {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            first: self.first.plus(other.first),
+            least: self.least.plus(other.least),
+        }
+    }
 }
 
 /// Counts of some requests.
@@ -46,6 +66,8 @@ pub struct Class {
     pub misses: u64,
     /// What they cost.
     pub cost: MicroUsd,
+    /// What their answers cost elsewhere.
+    pub listed: Listed,
     /// Attempts.
     pub attempts: u64,
     /// Attempts that were answered with 429.
@@ -149,6 +171,7 @@ impl Tally {
             class.errors += u64::from(!ended.ok);
             class.misses += u64::from(missed);
             class.cost = class.cost.plus(ended.cost);
+            class.listed = class.listed.plus(ended.listed);
             class.attempts += u64::from(ended.attempts);
             class.limited += u64::from(ended.limited);
             if let (true, Some(first)) = (ended.ok, ended.first_byte) {
@@ -173,6 +196,7 @@ impl Tally {
             all.errors += class.errors;
             all.misses += class.misses;
             all.cost = all.cost.plus(class.cost);
+            all.listed = all.listed.plus(class.listed);
             all.attempts += class.attempts;
             all.limited += class.limited;
             all.ttft.merge(&class.ttft);
@@ -346,11 +370,16 @@ mod tests {
                 cost: MicroUsd(3),
                 attempts: 2,
                 limited: 1,
+                listed: Listed {
+                    first: MicroUsd(7),
+                    least: MicroUsd(3),
+                },
             });
         }
         let all = tally.overall();
         assert_eq!((all.requests, all.errors, all.misses), (3, 1, 2));
         assert_eq!((all.cost, all.attempts, all.limited), (MicroUsd(9), 6, 3));
+        assert_eq!(all.listed.first, MicroUsd(21));
         assert_eq!(all.latency.len(), 2);
         assert!((all.availability() - 2.0 / 3.0).abs() < 1e-9);
         assert_eq!(tally.classes[0].requests, 0);

@@ -137,6 +137,29 @@ fn a_target_that_slows_tenfold_loses_its_load_within_3_s_and_has_it_back_within_
     }
 }
 
+/// With a promise near what the fleet can do, what was slow must not be judged by its worst minute.
+#[test]
+fn a_target_that_was_slow_comes_back_within_30_s_where_latency_counts() {
+    for (per_s, workers) in [(50.0, 1), (100.0, 2)] {
+        let mut scene = Scene::new(per_s, 90.0);
+        scene.workers = workers;
+        for spec in &mut scene.snapshot.priorities {
+            spec.slo.latency_ms = 2_000.0;
+        }
+        // Little is remembered from before.
+        scene.slow("cheap", 12.0, 30.0, 10.0);
+        let mut standard = steady(per_s, 90.0);
+        for arrival in &mut standard {
+            arrival.priority = Some(Priority::Standard);
+        }
+        let played = scene.play_trace(Some(standard));
+        let slowed = played.share(CHEAP, 15.0, 30.0);
+        assert!(slowed < 0.05, "{per_s}/s: {slowed}");
+        let back = played.share(CHEAP, 60.0, 90.0);
+        assert!(back > 0.5, "{per_s}/s: {back}");
+    }
+}
+
 #[test]
 fn a_target_that_is_down_fails_no_request_and_gets_only_probes() {
     for kind in [Down::Error, Down::Refuse, Down::Hang] {

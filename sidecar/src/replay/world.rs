@@ -146,6 +146,16 @@ pub struct BrownOutWindow {
     pub gradual: bool,
 }
 
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a limit per minute needs no 53 bits, and the cast saturates"
+)]
+fn times(count: u64, rate: f64) -> u64 {
+    (count as f64 * rate) as u64
+}
+
 fn unlimited() -> u32 {
     u32::MAX
 }
@@ -217,6 +227,31 @@ impl Nature {
                 ..BrownOuts::default()
             },
         }
+    }
+
+    /// The same provider in a world where all goes `rate` times faster: what lasts is shorter, what is
+    /// allowed per minute is more. Shares, and what it takes at once, stay.
+    #[must_use]
+    pub fn compressed(mut self, rate: f64) -> Self {
+        self.ttft.median_ms /= rate;
+        self.ttft.per_1k_prompt_ms /= rate;
+        self.tpot.median_ms /= rate;
+        self.requests_per_minute = self.requests_per_minute.map(|n| {
+            let faster = times(u64::from(n), rate);
+            u32::try_from(faster).unwrap_or(u32::MAX)
+        });
+        self.tokens_per_minute = self.tokens_per_minute.map(|n| times(n, rate));
+        self.outages.mean_s /= rate;
+        for window in &mut self.outages.windows {
+            window.from_s /= rate;
+            window.to_s /= rate;
+        }
+        self.brown_outs.mean_s /= rate;
+        for window in &mut self.brown_outs.windows {
+            window.from_s /= rate;
+            window.to_s /= rate;
+        }
+        self
     }
 
     /// What cannot be simulated, in words.
@@ -377,5 +412,23 @@ mod tests {
             let error = file(more).unwrap_err();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn a_compressed_world_is_the_same_in_less_time() {
+        let mut nature = Nature::of(Tier::Domestic);
+        nature.outages.windows.push(OutageWindow {
+            from_s: 60.0,
+            to_s: 90.0,
+            kind: Down::Hang,
+        });
+        let fast = nature.clone().compressed(10.0);
+        assert_eq!(fast.check(), Ok(()));
+        assert!((fast.ttft.median_ms * 10.0 - nature.ttft.median_ms).abs() < 1e-9);
+        assert!((fast.outages.mean_s * 10.0 - nature.outages.mean_s).abs() < 1e-9);
+        assert!((fast.outages.windows[0].to_s - 9.0).abs() < 1e-9);
+        assert_eq!(fast.tokens_per_minute, Some(15_000_000));
+        assert_eq!(fast.capacity, nature.capacity);
+        assert_eq!(fast.outages.kinds, nature.outages.kinds);
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn is_open(path: &str) -> bool {
 pub(super) fn needed(method: &Method, path: &str) -> Role {
     let reads = method == Method::GET || method == Method::HEAD;
     match path {
-        _ if reads => Role::Viewer,
+        _ if reads || path == "/v1/explain" => Role::Viewer,
         "/v1/keys" => Role::Admin,
         path if path.starts_with("/v1/keys/") => Role::Admin,
         _ => Role::Operator,

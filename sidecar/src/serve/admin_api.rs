@@ -125,6 +125,7 @@ async fn change(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply
     let path = request.uri().path().to_owned();
     match path.as_str() {
         "/v1/keys" => keys::create(shared, who, request).await,
+        "/v1/explain" => explain(shared, request).await,
         "/v1/drains" => operator::drain(shared, who, request).await,
         "/v1/canaries" => operator::canary(shared, who, request).await,
         _ => match path
@@ -143,6 +144,18 @@ fn nothing_here() -> Reply {
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
          /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend /v1/forecast \
-         /v1/limits",
+         /v1/limits /v1/explain",
     )
+}
+
+async fn explain(shared: &Shared, request: Request<Incoming>) -> Reply {
+    let question = match body::read(request).await {
+        Ok(question) => question,
+        Err(refused) => return said(&refused),
+    };
+    let answered = shared.control().explain(&question, shared.now());
+    match answered {
+        Ok(answered) => http::readable_json(StatusCode::OK, &answered),
+        Err(problem) => http::text(StatusCode::UNPROCESSABLE_ENTITY, &problem),
+    }
 }

@@ -284,3 +284,27 @@ async fn what_a_command_prints_goes_to_envoy_again_and_again() {
     let (_, view) = get(running.options.admin, "/v1/config").await;
     assert!(!view.contains("second") && !view.contains("/bin/cat failed"));
 }
+
+#[tokio::test]
+async fn the_admin_port_explains_to_whoever_asks_properly() {
+    let running = Running::start().await;
+    let admin = running.options.admin;
+    let ask = async |method: &str, body: &str| {
+        let stream = TcpStream::connect(admin).await.unwrap();
+        let request = Request::builder()
+            .method(method)
+            .uri("/v1/explain")
+            .header("host", "127.0.0.1")
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body.to_owned())))
+            .unwrap();
+        exchange(stream, request).await
+    };
+    assert_eq!(ask("DELETE", "").await.0, 405);
+    assert_eq!(ask("POST", "[").await.0, 400);
+    assert_eq!(ask("POST", &"x".repeat(300_000)).await.0, 413);
+    // No Envoy has confirmed a provider, so the model has no targets yet.
+    let (status, body) = ask("POST", r#"{"model": "m"}"#).await;
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("\"refused\": \"none\""), "{body}");
+}

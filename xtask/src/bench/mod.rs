@@ -10,7 +10,7 @@ mod callgrind;
 mod report;
 mod rounds;
 mod sample;
-mod sides;
+pub(crate) mod sides;
 mod workload;
 
 use std::fs;

@@ -239,7 +239,7 @@ fn write(file: &Path, text: &str) -> Outcome<()> {
     fs::write(file, text).doing(|| format!("writing {}", file.display()))
 }
 
-pub(super) fn take<const N: usize>(ports: Vec<u16>) -> Outcome<[u16; N]> {
+pub(crate) fn take<const N: usize>(ports: Vec<u16>) -> Outcome<[u16; N]> {
     ports
         .try_into()
         .map_err(|ports: Vec<u16>| Failure::new(format!("{} ports are not {N}", ports.len())))

@@ -86,6 +86,13 @@ pub(crate) fn all(workspace: &Workspace, profile: Profile) -> Outcome<Artefacts>
     })
 }
 
+/// Builds what `replay-live` plays the trace with.
+pub(crate) fn replay_live(workspace: &Workspace) -> Outcome<PathBuf> {
+    let arguments = ["-p", "ark-sidecar", "--example", "replay_live", "--release"];
+    cargo_build(workspace, &arguments)?;
+    present(workspace.built("release/examples/replay_live"))
+}
+
 fn cargo_build(workspace: &Workspace, arguments: &[&str]) -> Outcome<()> {
     let mut command = child::command(cargo(), LastWord::Kill)?;
     command

@@ -65,6 +65,23 @@ impl Stack {
         self.folder.join(name)
     }
 
+    /// Where the sidecar answers.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Makes Envoy ask at another socket than the sidecar's, for somebody who listens between the two:
+    /// its path.
+    pub(crate) fn listen_between(&self) -> Outcome<PathBuf> {
+        let between = self.socket.with_extension("tee");
+        let file = self.file("bootstrap.yaml");
+        let text = fs::read_to_string(&file).doing(|| format!("reading {}", file.display()))?;
+        let [from, to] = [&self.socket, &between].map(|path| path.display().to_string());
+        fs::write(&file, text.replace(&from, &to))
+            .doing(|| format!("writing {}", file.display()))?;
+        Ok(between)
+    }
+
     /// `ark-traffic providers --demo`.
     pub(crate) fn providers(&self, first_port: u16) -> Outcome<Command> {
         let mut command = child::command(&self.artefacts.traffic, LastWord::Kill)?;

@@ -42,6 +42,7 @@ fn facts(requires: Requirement, pin: Option<u16>) -> Facts<'static> {
         caller: crate::decide::Caller::default(),
         part: crate::decide::Part::All,
         requires,
+        warm: None,
     }
 }
 

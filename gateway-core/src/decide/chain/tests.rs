@@ -25,6 +25,7 @@ fn facts(key: Option<u32>) -> Facts<'static> {
         caller: Caller { key, unit: None },
         part: Part::All,
         requires: crate::compliance::Requirement::default(),
+        warm: None,
     }
 }
 

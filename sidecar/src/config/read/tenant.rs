@@ -70,6 +70,7 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
         (None, priority) => priority.map(|priority| vec![priority]),
     };
     let may_pin = fields.or("may_pin", false, Node::boolean);
+    let may_explain = fields.or("may_explain", false, Node::boolean);
     let limit = fields.maybe("limits", read_limit);
     let valid_until = fields.maybe("valid_until", read_date);
     let requires = fields.or("requires", RequiresConfig::default(), |node| {
@@ -83,6 +84,7 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
         priority: priority?,
         priorities: priorities?,
         may_pin: may_pin?,
+        may_explain: may_explain?,
         limit: limit?,
         expires_at_s: valid_until?.map(Date::end_s),
         requires: requires?,
