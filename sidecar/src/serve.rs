@@ -24,7 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::config::LedgerStore;
-use crate::control::{Control, Setting};
+use crate::control::{Control, Loaded, Setting};
 use crate::credential::Secret;
 use crate::digest;
 use crate::envoy::Place;
@@ -71,15 +71,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut terminate = listen_to(SignalKind::terminate())?;
     let mut interrupt = listen_to(SignalKind::interrupt())?;
     let (loaded, watch) = watch::load(&options.config)?;
-    let is_fine = options.admin.ip().is_loopback() || options.admin_allow_remote;
-    if !is_fine && loaded.config.admin.tokens.is_empty() {
-        return Err(format!(
-            "--admin {} is not a loopback address, and the configuration has no admin.tokens: \
-             models, providers and traffic would be shown to whoever reaches it; add a token, bind \
-             127.0.0.1, or allow it with --admin-allow-remote",
-            options.admin
-        ));
-    }
+    check_admin(&options, &loaded)?;
     watch::tell_of_prices(&loaded.config);
     let quota = Quota::open(&loaded.config.limits_store, shared::unix_ms())?;
     let probe_key = probe_key::of(&options.socket)?;
@@ -130,6 +122,20 @@ pub async fn run(options: Options) -> Result<(), String> {
         tracing::info!("ark stopped");
     }
     result
+}
+
+/// An admin port that others reach has tokens, or the operator's word that they may read.
+fn check_admin(options: &Options, loaded: &Loaded) -> Result<(), String> {
+    let is_fine = options.admin.ip().is_loopback() || options.admin_allow_remote;
+    if is_fine || !loaded.config.admin.tokens.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "--admin {} is not a loopback address, and the configuration has no admin.tokens: models, \
+         providers and traffic would be shown to whoever reaches it; add a token, bind 127.0.0.1, \
+         or allow it with --admin-allow-remote",
+        options.admin
+    ))
 }
 
 fn setting(options: &Options, probe_key: &Secret) -> Result<Setting, String> {

@@ -12,6 +12,7 @@ use ark_gateway_core::basis::Basis;
 use ark_gateway_core::capability::{Capabilities, Capability, Needs};
 use ark_gateway_core::compliance::Demand;
 use ark_gateway_core::decide::{Caller, Decision, Facts, NoTarget, Part, decide};
+use ark_gateway_core::exchange::Knowledge;
 use ark_gateway_core::explain::{Compact, explain};
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
@@ -79,15 +80,7 @@ impl GatewayFilter {
         let facts = inspector
             .finish()
             .map_err(|e| Reject::invalid_request(e.message(), e.param().map(str::to_owned)))?;
-        let (model, admission, policy, client) = {
-            let mut live = shared.borrow_mut();
-            live.foreign_signature = self.has_foreign_signature();
-            live.foreign_history = self.has_foreign_history();
-            let model = live.exchange.inspected(&facts.model, facts.stream)?;
-            let admission = live.exchange.admission().ok_or_else(internal)?;
-            let client = live.client.ok_or_else(internal)?;
-            (model, admission, Rc::clone(live.exchange.policy()), client)
-        };
+        let (model, admission, policy, client) = self.asked_for(&shared, &facts)?;
         // What the model that was asked for requires holds for what serves instead, too.
         let required = policy.model(model).map(|m| m.requires.requirement);
         let requires = admission.requires.and(required.unwrap_or_default());
@@ -111,15 +104,7 @@ impl GatewayFilter {
             requires,
             warm,
         };
-        let (decision, knowledge, basis) = vm::with(|vm| {
-            let draw = vm.draw();
-            let (scores, knowledge) = vm.knowledge(&policy, now);
-            let decision = decide(&policy, scores, &asked, draw);
-            if let Some(words) = explained(admission.explain, &policy, scores, (&asked, draw)) {
-                shared.borrow_mut().explained = Some(words);
-            }
-            (decision, knowledge, Basis::of(&policy, &asked, draw))
-        });
+        let (decision, knowledge, basis) = chosen(&shared, &policy, (&asked, admission), now);
         let decision = match decision {
             Ok(decision) => decision,
             Err(NoTarget::Refused) if client == Client::CountTokens => return self.estimate(),
@@ -129,12 +114,7 @@ impl GatewayFilter {
             Err(why) => return Err(no_target(why, refused, &facts.model)),
         };
         self.read_if_translated(&policy, &decision, client)?;
-        let most = match client {
-            Client::Embeddings | Client::CountTokens => Some(0),
-            Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
-                needs.max_output_tokens
-            }
-        };
+        let most = most_output_tokens(client, &needs);
         let pending = Pending {
             estimate: estimate_of(&policy, &decision, (model, needs.input_tokens, most)),
             decision,
@@ -150,6 +130,23 @@ impl GatewayFilter {
         };
         self.reserve(&policy, admission.key, pending)?;
         Ok(())
+    }
+
+    /// What the request asks for, of whom.
+    fn asked_for(
+        &self,
+        shared: &Shared,
+        facts: &RequestFacts,
+    ) -> Result<(ModelId, Admission, Rc<Policy>, Client), Reject> {
+        let internal = || Reject::new(RejectCode::Internal);
+        let mut live = shared.borrow_mut();
+        live.foreign_signature = self.has_foreign_signature();
+        live.foreign_history = self.has_foreign_history();
+        let model = live.exchange.inspected(&facts.model, facts.stream)?;
+        let admission = live.exchange.admission().ok_or_else(internal)?;
+        let client = live.client.ok_or_else(internal)?;
+        let policy = Rc::clone(live.exchange.policy());
+        Ok((model, admission, policy, client))
     }
 
     /// The request may go: the order of its targets goes to the router.
@@ -305,6 +302,34 @@ impl GatewayFilter {
             );
         }
         Ok(())
+    }
+}
+
+/// Decides with what this worker knows; explains it to who may ask.
+fn chosen(
+    shared: &Shared,
+    policy: &Policy,
+    (asked, admission): (&Facts<'_>, Admission),
+    now: Nanos,
+) -> (Result<Decision, NoTarget>, Knowledge, Basis) {
+    vm::with(|vm| {
+        let draw = vm.draw();
+        let (scores, knowledge) = vm.knowledge(policy, now);
+        let decision = decide(policy, scores, asked, draw);
+        if let Some(words) = explained(admission.explain, policy, scores, (asked, draw)) {
+            shared.borrow_mut().explained = Some(words);
+        }
+        (decision, knowledge, Basis::of(policy, asked, draw))
+    })
+}
+
+/// The client's bound on what its limits are charged for an answer; none of some endpoints.
+fn most_output_tokens(client: Client, needs: &Needs) -> Option<u64> {
+    match client {
+        Client::Embeddings | Client::CountTokens => Some(0),
+        Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
+            needs.max_output_tokens
+        }
     }
 }
 

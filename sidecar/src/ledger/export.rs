@@ -137,15 +137,17 @@ impl Store {
     }
 }
 
+fn json_of(row: &Row<'_>, column: &str) -> Result<Value, rusqlite::Error> {
+    let text: Option<String> = row.get(column)?;
+    let value = text.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(value.unwrap_or(Value::Null))
+}
+
 /// A row's values, in the order of [`COLUMNS`].
 fn values(row: &Row<'_>) -> Result<[Value; COLUMNS.len()], rusqlite::Error> {
     let text = |column: &str| row.get::<_, String>(column);
     let number = |column: &str| row.get::<_, i64>(column).map(Value::from);
-    let json = |column: &str| {
-        let text: Option<String> = row.get(column)?;
-        let value = text.and_then(|text| serde_json::from_str(&text).ok());
-        Ok::<_, rusqlite::Error>(value.unwrap_or(Value::Null))
-    };
+    let json = |column: &str| json_of(row, column);
     let (at, duration_us): (i64, i64) = (row.get("at_ms")?, row.get("duration_us")?);
     // The end is exclusive, so nothing takes no time.
     let end = at.saturating_add((duration_us / 1_000).max(1));

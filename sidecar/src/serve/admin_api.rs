@@ -100,7 +100,7 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
         }
         // What is to come is worked out when it is asked for.
         "/v1/forecast" => http::readable_json(StatusCode::OK, &shared.control().forecast_view(now)),
-        "/metrics" => match measured(&shared, now) {
+        "/metrics" => match measured(shared, now) {
             Ok(text) => http::reply(StatusCode::OK, metrics::CONTENT_TYPE, text.into()),
             Err(error) => http::text(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
         },
