@@ -12,7 +12,7 @@ LONG = "the quick brown fox jumps over the lazy dog and then " * 140
 def text(fleet) -> str:
     """Two equals; what is measured of them does not count, as both are quick."""
     providers = [config.provider(p) for p in fleet.providers.values()]
-    model = config.model("chat", FLEET)
+    model = config.model("chat", FLEET) | {"order": "scored"}
     for target in model["targets"]:
         price = {"currency": "USD", "input_per_million": 2, "output_per_million": 2}
         target["price"] = price

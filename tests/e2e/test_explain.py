@@ -17,7 +17,7 @@ HEADER_LIMIT_BYTES = 4096
 
 def text(fleet) -> str:
     providers = [config.provider(p) for p in fleet.providers.values()]
-    models = [config.model("chat", FLEET), config.model(pair("official", "azure"), FLEET)]
+    models = [config.model("chat", FLEET) | {"order": "scored"}, config.model(pair("official", "azure"), FLEET)]
     models[0]["targets"][2]["capabilities"] = {"tools": False}
     keys = [config.key("ark-demo", may_explain=True), config.key("ark-plain")]
     return config.text(providers, models, keys)
@@ -31,7 +31,7 @@ def stack():
 
 def post_explain(stack: Stack, question: object):
     url = stack.admin_url + "/v1/explain"
-    return httpx.post(url, content=json.dumps(question), trust_env=False, timeout=5)
+    return httpx.post(url, json=question, trust_env=False, timeout=5)
 
 
 def test_an_answer_says_why_it_came_from_where_it_came(stack):

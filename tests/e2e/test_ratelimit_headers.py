@@ -16,7 +16,7 @@ RESET_S = 5
 def text(fleet) -> str:
     """Price alone decides, so that only limits can move a request to the dearer `other`."""
     providers = [config.provider(p) for p in fleet.providers.values()]
-    models = [config.model(f"{name}-first", [name, "other"]) for name in ("openai", "anthropic")]
+    models = [config.model(f"{name}-first", [name, "other"]) | {"order": "scored"} for name in ("openai", "anthropic")]
     return config.text(providers, models)
 
 

@@ -36,7 +36,7 @@ def text_of(prices: dict[str, float]):
         providers = [config.provider(p) for p in fleet.providers.values()]
         for provider, region in zip(providers, ("x", "y", "y"), strict=True):
             provider["region"] = region
-        model = config.model("chat", list(prices))
+        model = config.model("chat", list(prices)) | {"order": "scored"}
         for target in model["targets"]:
             price = prices[target["provider"]]
             target["price"] = {

@@ -117,6 +117,10 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
             let shown = shared.quota().shown(unix_ms() / 1_000);
             http::readable_json(StatusCode::OK, &shown)
         }
+        "/v1/explain" | "/v1/drains" => http::text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "use POST with a JSON object",
+        ),
         _ => nothing_here(),
     }
 }
