@@ -1,18 +1,15 @@
 //! One request to the admin API of a running sidecar.
 
 use std::fmt;
-use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::http::read_capped;
+use crate::http::{client, read_capped};
 
 /// It is on this machine, or near.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -121,18 +118,9 @@ impl Admin {
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), String> {
-        let words = |error: hyper::Error| error.to_string();
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .map_err(|error| error.to_string())?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(words)?;
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, &self.address)
-            .header(CONNECTION, "close")
             .header(CONTENT_TYPE, "application/json");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
@@ -140,18 +128,12 @@ impl Admin {
         let request = request
             .body(Full::new(body))
             .map_err(|error| error.to_string())?;
-        let answer = async {
-            let response = sender.send_request(request).await.map_err(words)?;
+        client::ask(&self.address, request, async |response| {
             let status = response.status();
             let body = read_capped(response.into_body(), LIMIT_BYTES, DEADLINE).await;
             Ok((status, body.map_err(|error| error.to_string())?))
-        };
-        let (mut answer, mut connection) = (pin!(answer), pin!(connection));
-        tokio::select! {
-            result = answer.as_mut() => result,
-            // The connection is done once all of the answer has been read from it.
-            _ = connection.as_mut() => answer.await,
-        }
+        })
+        .await
     }
 }
 

@@ -502,8 +502,8 @@ pub(crate) struct WhichLedger {
 pub(crate) struct Spend {
     #[command(flatten)]
     pub(crate) which: WhichLedger,
-    /// One row for each: tenant, key, model, provider, upstream_model, priority, endpoint, settlement,
-    /// verdict, snapshot, tag.NAME
+    /// One row for each: tenant, key, model, provider, upstream_model, priority, purpose, endpoint,
+    /// settlement, verdict, snapshot, tag.NAME
     #[arg(long, value_name = "NAMES", default_value = "model,provider")]
     pub(crate) by: String,
     /// Only where this is so, as `tenant=web`; several must all be

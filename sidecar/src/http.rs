@@ -1,5 +1,7 @@
 //! HTTP/1.1 service with bounds on everything: connections, header and body time, body size.
 
+pub mod client;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;

@@ -2,22 +2,20 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST};
-use hyper_util::rt::TokioIo;
+use hyper::header::{CONTENT_TYPE, HOST};
 use serde::Serialize;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::{Shown, lock};
 use crate::config::Endpoint;
+use crate::http::client;
 use crate::metrics::Metrics;
 use crate::serve::shared::{Shared, unix_ms};
 
@@ -128,11 +126,6 @@ async fn post(webhook: &Endpoint, body: Bytes) -> Result<(), String> {
         true => authority.clone(),
         false => format!("{authority}:{}", webhook.port),
     };
-    let words = |error: &dyn std::fmt::Display| error.to_string();
-    let stream = TcpStream::connect(address).await.map_err(|e| words(&e))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| words(&e))?;
     let path = match webhook.base_path.as_str() {
         "" => "/",
         path => path,
@@ -140,18 +133,13 @@ async fn post(webhook: &Endpoint, body: Bytes) -> Result<(), String> {
     let request = Request::post(path)
         .header(HOST, authority)
         .header(CONTENT_TYPE, "application/json")
-        .header(CONNECTION, "close")
         .body(Full::new(body))
-        .map_err(|e| words(&e))?;
-    let (mut answer, mut connection) = (pin!(sender.send_request(request)), pin!(connection));
-    let response = loop {
-        tokio::select! {
-            response = &mut answer => break response.map_err(|e| words(&e))?,
-            ended = &mut connection => ended.map_err(|e| words(&e))?,
+        .map_err(|error| error.to_string())?;
+    client::ask(&address, request, async |response| {
+        match response.status().is_success() {
+            true => Ok(()),
+            false => Err(format!("it answers {}", response.status())),
         }
-    };
-    match response.status().is_success() {
-        true => Ok(()),
-        false => Err(format!("it answers {}", response.status())),
-    }
+    })
+    .await
 }

@@ -3,23 +3,20 @@
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::shared::Shared;
 use crate::control::Probe;
 use crate::credential::Secret;
-use crate::http::read_capped;
+use crate::http::{client, read_capped};
 use crate::observations::TargetKey;
 
 /// How often it is looked who is due.
@@ -99,38 +96,25 @@ async fn exchange(
     key: &Secret,
     limit: Duration,
 ) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("{gateway}: {error}");
-    let stream = TcpStream::connect(gateway).await.map_err(|e| failed(&e))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|e| failed(&e))?;
-    let body = Bytes::from(probe.body.to_string());
     let request = Request::post(probe.path)
-        .header(HOST, gateway)
-        .header(CONNECTION, "close")
         .header(CONTENT_TYPE, "application/json")
         .header(AUTHORIZATION, format!("Bearer {}", key.expose()))
         .header("x-ark-provider", &probe.target.0)
-        .body(Full::new(body))
-        .map_err(|e| failed(&e))?;
-    let answer = async {
-        let response = sender.send_request(request).await.map_err(|e| failed(&e))?;
-        let status = response.status();
+        .body(Full::new(Bytes::from(probe.body.to_string())))
+        .map_err(|error| format!("{gateway}: {error}"))?;
+    let status = client::ask(gateway, request, async |response| {
         let attempts = response.headers().get("x-ark-attempts");
         let is_gateways_own = attempts.is_none_or(|count| count.as_bytes() == b"0");
+        let status = response.status();
         // To its end, so that the exchange is not one that its client has left; a stream that breaks is in
         // the record, as is a provider's failure.
         let _read = read_capped(response.into_body(), ANSWER_LIMIT_BYTES, limit).await;
-        if is_gateways_own {
-            return Err(format!("{gateway} answers {status} by itself"));
-        }
-        Ok(())
-    };
-    let (mut answer, mut connection) = (pin!(answer), pin!(connection));
-    tokio::select! {
-        result = answer.as_mut() => result,
-        // The connection is done once all of the answer has been read from it.
-        _ = connection.as_mut() => answer.await,
+        Ok(is_gateways_own.then_some(status))
+    });
+    match status.await {
+        Ok(None) => Ok(()),
+        Ok(Some(status)) => Err(format!("{gateway} answers {status} by itself")),
+        Err(error) => Err(format!("{gateway}: {error}")),
     }
 }
 

@@ -2,22 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Empty;
-use hyper::header::{CONNECTION, HOST};
+use http_body_util::Full;
 use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::shared::Shared;
 use crate::Ms;
-use crate::http::read_capped;
+use crate::http::{client, read_capped};
 use crate::scores::Gauges;
 
 const STATS: &str = "/stats?format=json&filter=%5Ecluster%5C..*%5C.\
@@ -85,7 +81,6 @@ fn report<T>(
     }
 }
 
-/// One GET on a connection of its own: once a second, and no state to go stale.
 async fn get(address: &str, path: &str) -> Result<Bytes, String> {
     match timeout(DEADLINE, exchange(address, path)).await {
         Ok(result) => result,
@@ -94,35 +89,18 @@ async fn get(address: &str, path: &str) -> Result<Bytes, String> {
 }
 
 async fn exchange(address: &str, path: &str) -> Result<Bytes, String> {
-    let stream = TcpStream::connect(address)
-        .await
-        .map_err(|error| error.to_string())?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
     let request = Request::get(path)
-        .header(HOST, address)
-        .header(CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
+        .body(Full::default())
         .map_err(|error| error.to_string())?;
-    let answer = async {
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
+    client::ask(address, request, async |response| {
         if response.status() != StatusCode::OK {
             return Err(format!("it answers {}", response.status()));
         }
         read_capped(response.into_body(), LIMIT_BYTES, DEADLINE)
             .await
             .map_err(|error| error.to_string())
-    };
-    let (mut answer, mut connection) = (pin!(answer), pin!(connection));
-    tokio::select! {
-        result = answer.as_mut() => result,
-        // The connection is done once all of the answer has been read from it.
-        _ = connection.as_mut() => answer.await,
-    }
+    })
+    .await
 }
 
 #[derive(Deserialize)]
