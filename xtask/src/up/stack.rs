@@ -105,6 +105,8 @@ impl Stack {
             .arg(&self.artefacts.filter)
             .arg("--keys")
             .arg(self.file("keys.json"))
+            .arg("--ledger")
+            .arg(self.file("ledger.db"))
             .args(["--admin", &local(self.ports.admin())])
             .args(["--envoy-admin", &local(self.ports.envoy_admin())])
             .args(["--listen", &local(self.ports.gateway())]);
