@@ -145,7 +145,7 @@ class Storm:
 def estate():
     spec = limit("tokens", LIMIT_TOKENS, "minute", name="fleet", on_store_down="deny")
     redis = {"url": "redis://127.0.0.1:0/0"}
-    text = with_limits([spec], limits_store={"redis": redis})
+    text = with_limits([spec], limits_store={"redis": redis, "deadline_ms": 250})
     with make_stack(KINDS, text, start=False) as stack, ExitStack() as at_end:
         estate = Estate(stack, at_end)
         text = stack.config_file.read_text()

@@ -12,6 +12,8 @@ from harness import config
 from harness.client import Answer, Client
 from harness.fleet import Fleet
 
+# A store that is only slow, on a busy machine, is not what these tests are about.
+PATIENCE_MS = 3_000
 KINDS = {"official": "openai", "azure": "azure-openai"}
 
 
@@ -20,6 +22,7 @@ def with_limits(
 ) -> Callable[[Fleet], str]:
     """`ark.yaml` with these limits; every key of `keys` may do everything."""
     keys = more.pop("keys", None) or [config.key(config.DEMO_KEY)]
+    more["limits_store"] = {"deadline_ms": PATIENCE_MS} | more.get("limits_store", {})
 
     def text(fleet: Fleet) -> str:
         plain = config.text(
