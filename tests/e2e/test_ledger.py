@@ -12,6 +12,7 @@ import pytest
 
 from harness import config, parts
 from harness.client import CHAT
+from harness.http import plain
 from harness.stack import Stack, run
 from harness.waiting import eventually
 
@@ -90,7 +91,7 @@ def send_many(url: str, requests: int, seed: int) -> None:
     def work(n: int) -> None:
         rng = random.Random(seed * 1000 + n)
         key = {"authorization": f"Bearer {config.DEMO_KEY}"}
-        with httpx.Client(trust_env=False, timeout=30, headers=key) as http:
+        with plain(timeout=30, headers=key) as http:
             for _ in range(shares[n]):
                 send(http, url, rng)
 

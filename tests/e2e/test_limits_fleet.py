@@ -13,6 +13,7 @@ import pytest
 
 from harness import parts
 from harness.client import chat_body
+from harness.http import plain
 from harness.limits import KINDS, limit, with_limits
 from harness.ports import free_port
 from harness.process import Process
@@ -47,7 +48,7 @@ class Estate:
             self.start_sidecar(at)
         for at in range(4):
             self.start_envoy(at)
-        with httpx.Client(trust_env=False) as http:
+        with plain() as http:
             for port in self.ports:
                 ready = f"http://127.0.0.1:{port}/readyz"
                 eventually(lambda ready=ready: http.get(ready).status_code == 200, 30, ready)
@@ -113,7 +114,7 @@ class Storm:
     def _run(self, number: int) -> None:
         headers = {"authorization": "Bearer ark-demo"}
         body = chat_body("chat", max_tokens=40)
-        with httpx.Client(trust_env=False, timeout=10, headers=headers) as http:
+        with plain(timeout=10, headers=headers) as http:
             turn = number
             while True:
                 with self._lock:

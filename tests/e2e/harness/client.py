@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from harness.http import plain
+
 PROMPT = [{"role": "user", "content": "Say hello."}]
 CHAT = "/v1/chat/completions"
 
@@ -91,7 +93,7 @@ class Client:
 
     def __init__(self, url: str, key: str | None, timeout_s: float = 30) -> None:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        self._http = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=timeout_s)
+        self._http = plain(base_url=url, headers=headers, timeout=timeout_s)
 
     def close(self) -> None:
         """Closes its connections."""

@@ -4,9 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from harness import parts
+from harness.http import plain
 from harness.ports import free_port
 from harness.process import Process
 from harness.waiting import eventually
@@ -107,9 +106,7 @@ class Fleet:
         if parts.RECORDINGS.is_dir():
             command += ["--recordings", parts.RECORDINGS]
         self.process = Process("providers", command, folder / "providers.log")
-        self._http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self._control}", trust_env=False, timeout=10
-        )
+        self._http = plain(base_url=f"http://127.0.0.1:{self._control}", timeout=10)
         eventually(self._is_up, 10, "the scripted providers listen")
 
     def __getitem__(self, name: str) -> Provider:

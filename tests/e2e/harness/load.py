@@ -11,6 +11,7 @@ import httpx
 from harness import parts
 from harness.client import CHAT, Answer, chat_body
 from harness.config import DEMO_KEY
+from harness.http import plain
 from harness.process import Process
 from harness.waiting import eventually
 
@@ -39,7 +40,7 @@ class SteadyLoad:
 
     def _run(self) -> None:
         headers = {"authorization": f"Bearer {self._key}"}
-        with httpx.Client(trust_env=False, timeout=20, headers=headers) as http:
+        with plain(timeout=20, headers=headers) as http:
             while not self._over.is_set():
                 try:
                     reply = http.post(self._url + CHAT, json=self._body)

@@ -13,6 +13,7 @@ import httpx
 from harness import metrics, parts
 from harness.client import Client
 from harness.fleet import Fleet
+from harness.http import plain
 from harness.ports import free_port
 from harness.process import Process
 from harness.waiting import eventually
@@ -44,7 +45,7 @@ class Stack:
         self.envoy: Process | None = None
         self._envoy_log = envoy_log
         headers = {"authorization": f"Bearer {admin_token}"} if admin_token else {}
-        self._admin = httpx.Client(trust_env=False, timeout=5, headers=headers)
+        self._admin = plain(timeout=5, headers=headers)
         self.write_config(config)
 
     @property
