@@ -1,13 +1,16 @@
 //! `cargo xtask ci`: what a change must pass.
 
+use std::path::Path;
 use std::time::Duration;
 
+use crate::child::{self, LastWord};
 use crate::failure::Outcome;
 use crate::setup::build::{self, WASM_TARGET};
+use crate::setup::deny;
 use crate::steps::{Steps, Verdict, passed_if};
 use crate::test::{self, TestArgs, in_checkout};
 use crate::tidy;
-use crate::workspace::{Workspace, on_path};
+use crate::workspace::Workspace;
 
 const LINT_DEADLINE: Duration = Duration::from_secs(30 * 60);
 
@@ -38,23 +41,46 @@ pub(crate) fn run(workspace: &Workspace) -> Outcome<()> {
             "-D",
             "warnings",
         ];
-        let status = crate::child::run(in_checkout(workspace, &lint)?, LINT_DEADLINE)?;
+        let status = child::run(in_checkout(workspace, &lint)?, LINT_DEADLINE)?;
         passed_if(status.success())
     })?;
     steps.step("documents (tidy)", || {
         tidy::run(workspace).map(|()| Verdict::Passed)
     })?;
-    if on_path("cargo-deny").is_some() {
-        let command = in_checkout(workspace, &["deny", "check"])?;
-        steps.command(
-            "licences and advisories (cargo deny)",
-            command,
-            LINT_DEADLINE,
-        )?;
-    } else {
-        let why = "cargo-deny is not installed: cargo install --locked cargo-deny".to_owned();
-        steps.step("licences and advisories", || Ok(Verdict::Skipped(why)))?;
-    }
+    dependencies(&mut steps, workspace)?;
     test::add(&mut steps, workspace, &TestArgs::default())?;
     steps.close()
+}
+
+/// What we depend on: its licences and sources, and what is known against it.
+fn dependencies(steps: &mut Steps, workspace: &Workspace) -> Outcome<()> {
+    let mut program = None;
+    steps.step("licences and sources (cargo deny)", || {
+        let found = match deny::ready(workspace) {
+            Ok(found) => program.insert(found),
+            Err(failure) if failure.is_interrupt() => return Err(failure),
+            Err(failure) => return Ok(Verdict::Skipped(failure.to_string())),
+        };
+        let checks = ["check", "bans", "licenses", "sources"];
+        passed_if(run_deny(workspace, found, &checks)?)
+    })?;
+    steps.step("advisories (cargo deny)", || {
+        let Some(program) = &program else {
+            return Ok(Verdict::Skipped("there is no cargo-deny".to_owned()));
+        };
+        // The list is a Git repository of its own, which not every machine that builds can reach.
+        if !run_deny(workspace, program, &["fetch", "db"])? {
+            let why = "the list of advisories cannot be fetched".to_owned();
+            return Ok(Verdict::Skipped(why));
+        }
+        let checks = ["check", "--disable-fetch", "advisories"];
+        passed_if(run_deny(workspace, program, &checks)?)
+    })?;
+    Ok(())
+}
+
+fn run_deny(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Outcome<bool> {
+    let mut command = child::command(program, LastWord::Kill)?;
+    command.args(arguments).current_dir(workspace.root());
+    Ok(child::run(command, LINT_DEADLINE)?.success())
 }

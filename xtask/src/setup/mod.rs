@@ -1,6 +1,7 @@
 //! Everything a task needs on the machine: found, installed below `target/ark`, or named.
 
 pub(crate) mod build;
+pub(crate) mod deny;
 pub(crate) mod envoy;
 pub(crate) mod fakellm;
 pub(crate) mod llm;
