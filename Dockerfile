@@ -14,8 +14,10 @@ COPY .cargo/config.toml .cargo/
 COPY dialect/Cargo.toml dialect/
 COPY filter/Cargo.toml filter/
 COPY gateway-core/Cargo.toml gateway-core/
+COPY redact/Cargo.toml redact/
 COPY sidecar/Cargo.toml sidecar/
 COPY tests/traffic/Cargo.toml tests/traffic/
+COPY wiping/Cargo.toml wiping/
 COPY wire/Cargo.toml wire/
 COPY xtask/Cargo.toml xtask/
 RUN set -eu; \
@@ -34,17 +36,20 @@ FROM dependencies AS wasm-build
 COPY gateway-core gateway-core
 COPY wire wire
 COPY dialect dialect
+COPY wiping wiping
 COPY filter filter
-RUN find gateway-core wire dialect filter -name '*.rs' -exec touch {} + \
+RUN find gateway-core wire dialect wiping filter -name '*.rs' -exec touch {} + \
     && cargo build --locked --profile wasm --target wasm32-wasip1 -p ark-filter
 
 FROM dependencies AS native-build
 COPY gateway-core gateway-core
 COPY wire wire
 COPY dialect dialect
+COPY redact redact
+COPY wiping wiping
 COPY sidecar sidecar
 COPY tests/traffic tests/traffic
-RUN find gateway-core wire dialect sidecar tests -name '*.rs' -exec touch {} + \
+RUN find gateway-core wire dialect redact wiping sidecar tests -name '*.rs' -exec touch {} + \
     && cargo build --locked --release -p ark-sidecar --bin ark -p ark-traffic --bin ark-traffic
 
 # What the images run on. The numeric user lets an orchestrator see that it is not root.
@@ -69,7 +74,11 @@ ENTRYPOINT ["ark-traffic"]
 CMD ["providers", "--demo"]
 
 # Last, so that `docker build .` makes it.
+# A volume that is made at /var/lib/ark gets its owner from here.
 FROM runtime AS sidecar
+USER root
+RUN install -d -o ark -g ark -m 0700 /var/lib/ark
+USER 10001:10001
 COPY --from=native-build /src/target/release/ark /usr/bin/ark
 ENTRYPOINT ["ark"]
 CMD ["serve"]

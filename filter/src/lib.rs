@@ -20,9 +20,15 @@ mod vm;
 
 use proxy_wasm::types::LogLevel;
 
+/// Bodies, and what is made of them, lie in linear memory, which never shrinks.
+#[cfg(target_os = "wasi")]
+#[global_allocator]
+static ALLOCATOR: ark_wiping::Wiping = ark_wiping::Wiping;
+
 #[cfg(target_os = "wasi")]
 mod entry {
     proxy_wasm::main! {{
+        ark_wiping::Wiping::begin();
         super::start();
     }}
 }

@@ -64,6 +64,9 @@ pub(crate) enum Command {
     /// Hand the ledger to others
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Check and show who did what: the audit log of `ark serve`
+    #[command(subcommand)]
+    Audit(crate::audit_command::AuditCommand),
     /// Make client keys and their digests; create, list, rotate and revoke them at a running sidecar
     #[command(subcommand)]
     Keys(KeysCommand),

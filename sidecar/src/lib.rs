@@ -2,6 +2,7 @@
 
 pub mod admin_client;
 pub mod analyze;
+pub mod audit;
 pub mod bounds;
 pub mod canary;
 pub mod config;

@@ -7,13 +7,16 @@
 )]
 
 mod analyze_command;
+mod audit_command;
 mod cli;
 mod command_client;
 mod explain_command;
 mod keys_command;
 mod ledger_command;
+mod log_writer;
 mod prices_command;
 mod replay_command;
+mod undumped;
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -28,6 +31,9 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use cli::{Cli, Command, LedgerCommand, LogFormat, RenderCommand, RenderEnvoy};
+
+#[global_allocator]
+static ALLOCATOR: ark_wiping::Wiping = ark_wiping::Wiping;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -44,6 +50,7 @@ fn main() -> ExitCode {
         Command::Drain(args) => command_client::drain(&args),
         Command::Canary(args) => command_client::canary(&args),
         Command::Analyze(args) => analyze_command::run(&args),
+        Command::Audit(command) => audit_command::run(&command),
         Command::Spend(args) => ledger_command::spend(&args),
         Command::Ledger(LedgerCommand::Export(args)) => ledger_command::export(&args),
     };
@@ -60,7 +67,7 @@ fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_env("ARK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(log_writer::Masked);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),
@@ -68,6 +75,8 @@ fn log_to_stderr(format: LogFormat) {
 }
 
 fn serve(options: serve::Options) -> Result<(), String> {
+    undumped::be()?;
+    ark_wiping::Wiping::begin();
     // One thread: the work is small, and memory is what a sidecar is measured by.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,5 +1,6 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
+mod audit;
 mod extra;
 mod forecasts;
 mod labels;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::verdicts;
+pub use audit::AuditMetrics;
 use extra::Extra;
 use forecasts::Forecasts;
 use labels::{
@@ -66,6 +68,7 @@ pub struct Metrics {
     records: Counter,
     records_dropped: Counter,
     records_resent: Counter,
+    audit: AuditMetrics,
     ledger: LedgerMetrics,
     filter_faults: Family<FaultLabels, Counter>,
     stale_requests: Counter,
@@ -107,6 +110,7 @@ impl Default for Metrics {
             records: Counter::default(),
             records_dropped: Counter::default(),
             records_resent: Counter::default(),
+            audit: AuditMetrics::default(),
             ledger: LedgerMetrics::default(),
             filter_faults: Family::default(),
             stale_requests: Counter::default(),
@@ -213,6 +217,7 @@ impl Metrics {
             "Records that were sent again, and are counted once",
             self.records_resent.clone(),
         );
+        self.audit.register(registry);
         self.ledger.register(registry);
         registry.register(
             "filter_faults",
@@ -402,6 +407,12 @@ impl Metrics {
     /// Counts a record that was sent again.
     pub fn resent(&self) {
         self.records_resent.inc();
+    }
+
+    /// Where to count what the audit log does.
+    #[must_use]
+    pub fn audit(&self) -> &AuditMetrics {
+        &self.audit
     }
 
     /// Where to count what the ledger does.

@@ -2,6 +2,8 @@
 
 mod access;
 mod admin_api;
+mod audit;
+mod clean;
 mod commands;
 mod ledger;
 mod private_api;
@@ -89,6 +91,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         )
     })?;
     let writer = ledger::open(&shared, options.ledger.clone())?;
+    let audit_writer = audit::open(&shared)?;
     let (listener, socket_file) = socket::bind(&options.socket)?;
     tracing::info!(socket = %options.socket.display(), admin = %options.admin, "ark serves");
 
@@ -99,6 +102,9 @@ pub async fn run(options: Options) -> Result<(), String> {
             is_open: options.admin_allow_remote,
         },
     };
+    if let Some(writer) = audit_writer {
+        tasks.start("audit", writer.run());
+    }
     start(&mut tasks, &shared, listener, (admin, reach));
     if let Some(writer) = writer {
         tasks.start("ledger", writer.run());
@@ -116,6 +122,7 @@ pub async fn run(options: Options) -> Result<(), String> {
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
+    audit::stop(&shared, if result.is_ok() { "signal" } else { "failure" }).await;
     tasks.stop().await;
     drop(socket_file);
     if result.is_ok() {

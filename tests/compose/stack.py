@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import base_images
@@ -68,11 +68,15 @@ class Stack:
 
     def await_healthy(self) -> None:
         """Returns once every service is healthy and the one-shot has ended well."""
+        self.eventually(lambda: not self._unhealthy(), "every service is healthy")
+
+    def eventually(self, check: Callable[[], object], what: str) -> None:
+        """Returns once the check says something true; otherwise fails with the stack's last words."""
         deadline = time.monotonic() + HEALTHY_TIMEOUT_S
-        while (waiting := self._unhealthy()) and time.monotonic() < deadline:
+        while not check():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{what}: not so\n{self._unhealthy()}\n{self.compose('logs', '--tail=60')}")
             time.sleep(0.2)
-        if waiting:
-            raise AssertionError(f"not healthy: {waiting}\n{self.compose('logs', '--tail=60')}")
 
     def _unhealthy(self) -> dict[str, str]:
         states = {name: self.inspect(name)["State"] for name in self.services()}

@@ -129,3 +129,23 @@ def test_the_stack_outlives_a_restart_of_envoy(stack):
     stack.await_healthy()
     with chat(stack) as response:
         assert json.load(response)["object"] == "chat.completion"
+
+
+def spent(stack) -> list[dict]:
+    shown = stack.inside("sidecar", "ark", "spend", "--by", "tenant", "--json")
+    assert shown.returncode == 0, shown.stderr
+    return json.loads(shown.stdout)["rows"]
+
+
+def test_what_was_spent_and_the_keys_outlive_the_container_of_the_sidecar(stack):
+    with chat(stack) as response:
+        response.read()
+    stack.eventually(lambda: spent(stack), "the ledger knows of the request")
+    make = ["keys", "create", "--tenant", "demo", "--id", "kept", "--models", "*"]
+    made = stack.inside("sidecar", "ark", *make)
+    assert made.returncode == 0, made.stderr
+    stack.compose("up", "-d", "--no-deps", "--force-recreate", "sidecar")
+    stack.await_healthy()
+    assert spent(stack)
+    listed = stack.inside("sidecar", "ark", "keys", "list")
+    assert "kept" in listed.stdout, listed.stderr

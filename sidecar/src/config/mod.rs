@@ -1,5 +1,6 @@
 //! `ark.yaml`: read strictly, reported completely, compiled once into a snapshot.
 
+mod audit;
 mod capable;
 mod catalogue;
 mod compile;
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub use audit::{AuditConfig, AuditPlace};
 pub(crate) use catalogue::file_of;
 pub use catalogue::parse_at;
 pub use compile::compile;

@@ -1,6 +1,7 @@
 //! From a parsed document to a [`Config`]: the file's schema, block by block.
 
 mod admin;
+mod audit;
 mod capability;
 mod compliance;
 mod extra;
@@ -56,10 +57,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
             ),
         }
     });
-    let gateway = match fields.find("gateway") {
-        Some(node) => read_gateway(&node),
-        None => Some(GatewayConfig::default()),
-    };
+    let gateway = fields.or("gateway", GatewayConfig::default(), read_gateway);
     let admin = fields.or("admin", AdminConfig::default(), |node| {
         admin::read(node, &names)
     });
@@ -84,6 +82,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         compliance::read_groups(node, &names)
     });
     let ledger = fields.or("ledger", LedgerConfig::default(), ledger::read);
+    let audit = fields.or("audit", super::audit::AuditConfig::default(), audit::read);
     let limits = read_limits(&mut fields, &names);
     fields.finish("")?;
     version?;
@@ -98,6 +97,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         prices: prices?,
         region_groups: region_groups?,
         ledger: ledger?,
+        audit: audit?,
         limits,
         limits_store,
         limit_alerts,

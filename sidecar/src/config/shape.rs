@@ -39,6 +39,8 @@ pub struct Config {
     pub region_groups: BTreeMap<String, Vec<String>>,
     /// Where what was spent is written down.
     pub ledger: LedgerConfig,
+    /// `audit`.
+    pub audit: super::audit::AuditConfig,
     /// All limits; names are unique.
     pub limits: Vec<LimitConfig>,
     /// Where limits are counted.

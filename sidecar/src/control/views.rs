@@ -41,6 +41,9 @@ pub struct Readiness {
     pub envoy_admin_ok: bool,
     /// The last edit of the file was not taken.
     pub config_rejected: bool,
+    /// Why the audit log cannot be written, if there is one and it cannot.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_problem: Option<String>,
 }
 
 /// `/v1/config`.
@@ -122,6 +125,7 @@ impl Control {
             live_workers,
             envoy_admin_ok: self.envoy.heard().is_some() && !self.envoy.is_failing(),
             config_rejected: self.bad_edit.is_some(),
+            audit_problem: None,
         }
     }
 
@@ -218,6 +222,18 @@ impl Control {
     #[must_use]
     pub fn ledger(&self) -> &LedgerConfig {
         &self.config.ledger
+    }
+
+    /// How who does what is written down.
+    #[must_use]
+    pub fn audit(&self) -> &crate::config::AuditConfig {
+        &self.config.audit
+    }
+
+    /// The version of the snapshot in force.
+    #[must_use]
+    pub fn version(&self) -> String {
+        self.snapshot.version.0.clone()
     }
 
     /// Each worker with the snapshot that it runs, for the metrics.

@@ -12,6 +12,7 @@ use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 
 use super::access::{self, Refused, Who};
+use super::audit;
 use super::shared::{Shared, unix_ms};
 use super::spend_api;
 use crate::http::{self, Limits, Reply};
@@ -36,7 +37,11 @@ pub(super) async fn handle(
     }
     let who = match admit(&shared, reach, &request) {
         Ok(who) => who,
-        Err(refused) => return refuse(&shared, &refused),
+        Err(refused) => {
+            let what = (request.method().as_str(), path);
+            audit::refused(&shared, what, refused.status, &refused.reason);
+            return refuse(&shared, &refused);
+        }
     };
     match *request.method() {
         Method::GET | Method::HEAD => read(&shared, &request).await,
@@ -91,7 +96,8 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
     match request.uri().path() {
         "/healthz" => http::text(StatusCode::OK, "ok"),
         "/readyz" => {
-            let readiness = shared.control().readiness(now);
+            let mut readiness = shared.control().readiness(now);
+            readiness.audit_problem = shared.audit().and_then(|audit| audit.status().problem);
             let status = match readiness.ready {
                 true => StatusCode::OK,
                 false => StatusCode::SERVICE_UNAVAILABLE,
@@ -113,6 +119,10 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
         }
         "/v1/canaries" => http::readable_json(StatusCode::OK, &shared.control().canary_views(now)),
         "/v1/spend" => spend_api::spend(shared, request.uri().query()).await,
+        "/v1/audit" => match shared.audit() {
+            Some(audit) => http::readable_json(StatusCode::OK, &audit.status()),
+            None => http::text(StatusCode::NOT_FOUND, "there is no audit log"),
+        },
         "/v1/limits" => {
             let shown = shared.quota().shown(unix_ms() / 1_000);
             http::readable_json(StatusCode::OK, &shown)
@@ -148,7 +158,7 @@ fn nothing_here() -> Reply {
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
          /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend /v1/forecast \
-         /v1/limits /v1/explain",
+         /v1/limits /v1/audit /v1/explain",
     )
 }
 

@@ -11,8 +11,8 @@ use hyper::{Method, Request, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
-use super::ledger;
 use super::shared::{Shared, unix_ms};
+use super::{audit, clean, ledger};
 use crate::http::{self, Limits, Reply};
 use crate::xds::{Answer, DiscoveryRequest, Kind};
 
@@ -54,15 +54,19 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
 }
 
 async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
-    let request: SyncRequest = match read_json(shared, request, SYNC_LIMIT_BYTES).await {
+    let mut request: SyncRequest = match read_json(shared, request, SYNC_LIMIT_BYTES).await {
         Ok(request) => request,
         Err(reply) => return reply,
     };
+    clean::records(&mut request);
     let lines = ledger::lines(shared, &request);
+    let events = audit::events(shared, &request);
     let response = shared.control().sync(request, shared.now());
     match response {
         Ok(mut response) => {
-            response.resend = ledger::write_down(shared, lines).await;
+            // The ledger first: what is sent again is known there, and in the audit log.
+            response.resend =
+                ledger::write_down(shared, lines).await || audit::write_down(shared, events).await;
             http::json(&response)
         }
         Err(_too_many) => refuse(

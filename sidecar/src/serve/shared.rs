@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Ms;
+use crate::audit::Audit;
 use crate::config::Date;
 use crate::control::Control;
 use crate::key_file::KeyFile;
@@ -22,6 +23,7 @@ pub struct Shared {
     key_file: Option<KeyFile>,
     start: Instant,
     ledger: OnceLock<Ledger>,
+    audit: OnceLock<Audit>,
     quota: Quota,
 }
 
@@ -44,6 +46,7 @@ impl Shared {
             key_file,
             start,
             ledger: OnceLock::new(),
+            audit: OnceLock::new(),
             quota,
         })
     }
@@ -82,6 +85,18 @@ impl Shared {
     pub fn keep_in(&self, ledger: Ledger) {
         self.metrics.ledger().opened();
         let _ = self.ledger.set(ledger);
+    }
+
+    /// The audit log, if there is one.
+    #[must_use]
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.get()
+    }
+
+    /// Has who did what written to `audit` from here on.
+    pub fn audit_in(&self, audit: Audit) {
+        self.metrics.audit().opened();
+        let _ = self.audit.set(audit);
     }
 
     /// Told when Envoy has something new to take.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::audit;
 use super::shared::{Shared, today, unix_ms};
 use crate::config::{self, Config, CredentialConfig};
 use crate::control::{BadEdit, Loaded};
@@ -180,6 +181,12 @@ impl Watch {
         digests
     }
 
+    /// The digest of the file itself; empty when it could not be read.
+    fn first_digest(&self) -> String {
+        let first = self.content.split(' ').next();
+        first.unwrap_or_default().to_owned()
+    }
+
     fn take(&self, shared: &Shared, news: News) {
         match news {
             News::None => {}
@@ -187,9 +194,14 @@ impl Watch {
                 tracing::info!(file = %self.path.display(), "configuration taken");
                 tell_of_prices(&loaded.config);
                 shared.metrics().reloaded("applied");
+                let before = shared.control().version();
                 shared.control().replace_config(*loaded, shared.now());
+                audit::configured(shared, &before, &self.first_digest(), 0);
             }
             News::Bad(problems) => {
+                // They quote what stands there, which may be a key in the wrong place.
+                let masked = problems.iter().map(|p| ark_redact::mask(p).into_owned());
+                let problems: Vec<String> = masked.collect();
                 let count = problems.len();
                 tracing::error!(count, "configuration refused, the last good one stays");
                 for problem in &problems {
@@ -200,6 +212,7 @@ impl Watch {
                     at_unix_ms: unix_ms(),
                     problems,
                 };
+                audit::configured(shared, "", &self.first_digest(), count);
                 shared.control().reject_config(bad_edit);
             }
         }

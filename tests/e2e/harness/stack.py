@@ -161,6 +161,12 @@ class Stack:
         """A GET of any of the stack's interfaces."""
         return self._admin.get(url)
 
+    def close_admin(self) -> None:
+        """Closes the connections to the interfaces; the next GET opens new ones."""
+        headers = self._admin.headers
+        self._admin.close()
+        self._admin = httpx.Client(trust_env=False, timeout=5, headers=headers)
+
     def config_view(self) -> dict:
         """`/v1/config`."""
         return self.get(self.admin_url + "/v1/config").raise_for_status().json()

@@ -5,6 +5,7 @@ use hyper::{Request, StatusCode};
 use serde::Deserialize;
 
 use super::super::access::{Refused, Who, refused};
+use super::super::audit;
 use super::super::shared::{Shared, unix_ms};
 use super::{body, said};
 use crate::config::Config;
@@ -47,6 +48,12 @@ pub(super) async fn create(shared: &Shared, who: &Who, request: Request<Incoming
     match edited(shared, edit) {
         Ok(id) => {
             tracing::info!(target: "ark::audit", actor = who.id, action = "key.create", key = id, tenant, "changed");
+            audit::changed(
+                shared,
+                who,
+                "key.create",
+                serde_json::json!({ "key": id, "tenant": tenant }),
+            );
             http::readable_json(StatusCode::CREATED, &serde_json::json!({ "id": id }))
         }
         Err(refused) => said(&refused),
@@ -69,6 +76,12 @@ pub(super) async fn rotate(
     match edited(shared, edit) {
         Ok(()) => {
             tracing::info!(target: "ark::audit", actor = who.id, action = "key.rotate", key = id, grace_s, "changed");
+            audit::changed(
+                shared,
+                who,
+                "key.rotate",
+                serde_json::json!({ "key": id, "grace_s": grace_s }),
+            );
             http::readable_json(
                 StatusCode::OK,
                 &serde_json::json!({ "id": id, "grace_s": grace_s }),
@@ -82,6 +95,7 @@ pub(super) fn revoke(shared: &Shared, (who, id): (&Who, &str)) -> Reply {
     match edited(shared, |book, config| book.revoke(id, config, now_s())) {
         Ok(()) => {
             tracing::info!(target: "ark::audit", actor = who.id, action = "key.revoke", key = id, "changed");
+            audit::changed(shared, who, "key.revoke", serde_json::json!({ "key": id }));
             http::readable_json(StatusCode::OK, &serde_json::json!({ "id": id }))
         }
         Err(refused) => said(&refused),

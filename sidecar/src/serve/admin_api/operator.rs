@@ -5,6 +5,7 @@ use hyper::{Request, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::super::access::Who;
+use super::super::audit;
 use super::super::shared::Shared;
 use super::{body, said};
 use crate::canary::Action;
@@ -33,6 +34,12 @@ pub(super) async fn drain(shared: &Shared, who: &Who, request: Request<Incoming>
     let done = shared.control().drain(&provider, drain, now);
     if done.is_ok() {
         tracing::info!(target: "ark::audit", actor = who.id, action = "provider.drain", provider, drain, "changed");
+        audit::changed(
+            shared,
+            who,
+            "provider.drain",
+            serde_json::json!({ "provider": provider, "drain": drain }),
+        );
     }
     answer(done)
 }
@@ -46,6 +53,12 @@ pub(super) async fn canary(shared: &Shared, who: &Who, request: Request<Incoming
     let done = shared.control().act_on_canary(&model, action, now);
     if done.is_ok() {
         tracing::info!(target: "ark::audit", actor = who.id, action = "canary", model, command = ?action, "changed");
+        audit::changed(
+            shared,
+            who,
+            "canary",
+            serde_json::json!({ "model": model, "command": format!("{action:?}") }),
+        );
     }
     answer(done)
 }

@@ -1,0 +1,263 @@
+//! The way into the log: a bounded queue and one writer, as the ledger's.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::chain::Link;
+use super::event::Event;
+use super::store::Store;
+
+/// Jobs that wait for the writer at most.
+const QUEUE_JOBS: usize = 1_024;
+/// Jobs in one write at most.
+const WRITE_JOBS: usize = 64;
+/// Events that are no requests and could not be written yet, at most.
+const MOST_HELD: usize = 1_024;
+/// How long a worker's exchange waits for the disk.
+const DEADLINE: Duration = Duration::from_millis(700);
+
+/// Why lines were not written, or may not have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Too much waits already.
+    Full,
+    /// It takes too long; it may still come, and a second one is known then.
+    Late,
+    /// The disk refuses.
+    Disk,
+}
+
+impl Failure {
+    /// Its name as a metric's label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Late => "late",
+            Self::Disk => "disk",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How the log stands: `/v1/audit`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// The number of the last line.
+    pub sequence: u64,
+    /// Its digest: kept elsewhere, it proves that nothing was cut off.
+    pub head: String,
+    /// Lines that this process has written.
+    pub written: u64,
+    /// Lines that this process has lost.
+    pub lost: u64,
+    /// Why the last try did not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    #[serde(skip)]
+    untold: u64,
+}
+
+enum Job {
+    Put(Vec<Event>, oneshot::Sender<Result<u64, Failure>>),
+    Note(Event),
+}
+
+/// The way into an open log.
+#[derive(Clone)]
+pub struct Audit {
+    dir: PathBuf,
+    jobs: mpsc::Sender<Job>,
+    status: Arc<Mutex<Status>>,
+}
+
+/// The other end, which [`Writer::run`] works off.
+pub struct Writer {
+    store: Store,
+    jobs: mpsc::Receiver<Job>,
+    held: Vec<Event>,
+    status: Arc<Mutex<Status>>,
+}
+
+fn change(status: &Mutex<Status>, edit: impl FnOnce(&mut Status)) {
+    edit(&mut status.lock().unwrap_or_else(PoisonError::into_inner));
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+impl Audit {
+    /// A way into `store`, which is in `dir`, and the writer that must run.
+    #[must_use]
+    pub fn new(dir: &Path, store: Store) -> (Self, Writer) {
+        let (jobs, received) = mpsc::channel(QUEUE_JOBS);
+        let Link { sequence, hash } = store.link().clone();
+        let status = Arc::new(Mutex::new(Status {
+            sequence,
+            head: hash,
+            ..Status::default()
+        }));
+        let writer = Writer {
+            store,
+            jobs: received,
+            held: Vec::new(),
+            status: Arc::clone(&status),
+        };
+        let dir = dir.to_owned();
+        (Self { dir, jobs, status }, writer)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Writes events; returns how many were new when they are written.
+    ///
+    /// # Errors
+    /// They are not, or nobody knows.
+    pub async fn put(&self, events: Vec<Event>) -> Result<u64, Failure> {
+        let (done, answer) = oneshot::channel();
+        self.jobs
+            .try_send(Job::Put(events, done))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Failure::Full,
+                mpsc::error::TrySendError::Closed(_) => Failure::Disk,
+            })?;
+        match timeout(DEADLINE, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_gone)) => Err(Failure::Disk),
+            Err(_elapsed) => Err(Failure::Late),
+        }
+    }
+
+    /// Has an event written as soon as the disk takes it; whether there was room for it to wait.
+    pub fn note(&self, event: Event) -> bool {
+        let has_room = self.jobs.try_send(Job::Note(event)).is_ok();
+        if !has_room {
+            self.lose(1);
+        }
+        has_room
+    }
+
+    /// Has the log say that lines are missing.
+    pub fn lose(&self, lines: u64) {
+        change(&self.status, |status| {
+            status.lost += lines;
+            status.untold += lines;
+        });
+    }
+}
+
+impl Writer {
+    /// Writes until the last [`Audit`] is gone, on a thread of its own.
+    ///
+    /// # Errors
+    /// It never ends while there is an [`Audit`].
+    pub async fn run(self) -> Result<Infallible, String> {
+        let ended = tokio::task::spawn_blocking(move || self.work()).await;
+        Err(match ended {
+            Ok(()) => "the audit log's writer ended".to_owned(),
+            Err(error) => error.to_string(),
+        })
+    }
+
+    fn work(mut self) {
+        while let Some(first) = self.jobs.blocking_recv() {
+            let mut jobs = vec![first];
+            while jobs.len() < WRITE_JOBS
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                jobs.push(job);
+            }
+            self.write(jobs);
+        }
+    }
+
+    fn write(&mut self, jobs: Vec<Job>) {
+        let (mut puts, mut waiting) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match job {
+                Job::Put(events, done) => {
+                    puts.extend(events);
+                    waiting.push(done);
+                }
+                Job::Note(event) => self.held.push(event),
+            }
+        }
+        let untold = self
+            .status
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .untold;
+        let mut events = Vec::new();
+        if untold > 0 {
+            events.push(Event::new("lost", json!({ "lines": untold })));
+        }
+        events.extend(self.held.iter().cloned());
+        events.append(&mut puts);
+        match self.store.append(&events, now_ms()) {
+            Ok(new) => {
+                self.held.clear();
+                self.written(new, untold);
+                for done in waiting {
+                    let _ = done.send(Ok(new));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the audit log cannot be written");
+                self.refused(&error);
+                for done in waiting {
+                    let _ = done.send(Err(Failure::Disk));
+                }
+            }
+        }
+    }
+
+    fn written(&self, new: u64, told: u64) {
+        let Link { sequence, hash } = self.store.link().clone();
+        change(&self.status, |status| {
+            (status.sequence, status.head) = (sequence, hash);
+            status.written += new;
+            status.untold = status.untold.saturating_sub(told);
+            status.problem = None;
+        });
+    }
+
+    fn refused(&mut self, error: &std::io::Error) {
+        let excess = self.held.len().saturating_sub(MOST_HELD);
+        self.held.drain(..excess);
+        change(&self.status, |status| {
+            status.lost += excess as u64;
+            status.untold += excess as u64;
+            status.problem = Some(error.to_string());
+        });
+    }
+}
