@@ -3,6 +3,7 @@
 mod ask;
 mod choose;
 mod extra;
+mod identify;
 mod inspect;
 mod quota;
 mod respond;

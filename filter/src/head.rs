@@ -22,6 +22,8 @@ pub(crate) struct Head<'a> {
     pub(crate) anthropic_beta: Option<&'a str>,
     /// Envoy's id of the request; empty when it gave none.
     pub(crate) id: &'a str,
+    /// What Envoy's `jwt_authn` has verified: a token's payload, in base64url. Nobody else can set it.
+    pub(crate) verified: Option<&'a str>,
     /// Headers that only Ark and Envoy may set, or that are for us alone.
     pub(crate) internal: Vec<&'a str>,
     /// The whole map in wire form.
@@ -50,6 +52,7 @@ impl<'a> Head<'a> {
                     request.require = Some(text().filter(|_| first).unwrap_or_default());
                 }
                 b"x-ark-explain" => request.explain = text(),
+                b"x-ark-verified" => head.verified = text(),
                 b"anthropic-version" => head.anthropic_version = text(),
                 b"anthropic-beta" => head.anthropic_beta = text(),
                 b"content-length" => request.content_length = text().and_then(|v| v.parse().ok()),

@@ -120,6 +120,12 @@ pub(crate) fn response_flags() -> u64 {
         .map_or(0, u64::from_le_bytes)
 }
 
+/// A property of this stream as text; `None` where it has none, or it is no text.
+pub(crate) fn text_property(path: Vec<&str>) -> Option<String> {
+    let bytes = hostcalls::get_property(path).ok().flatten()?;
+    String::from_utf8(bytes).ok()
+}
+
 /// The configuration of this plugin.
 pub(crate) fn plugin_configuration() -> Vec<u8> {
     hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX)

@@ -6,7 +6,7 @@ use crate::policy::Policy;
 use crate::priority::Priority;
 use crate::record::Endpoint;
 use crate::reject::{Reject, RejectCode};
-use crate::snapshot::{ProviderId, RequestLimit};
+use crate::snapshot::{KeySpec, ProviderId, RequestLimit};
 
 const NANOS_PER_S: Nanos = 1_000_000_000;
 
@@ -31,6 +31,8 @@ pub struct RequestHead<'a> {
     pub explain: Option<&'a str>,
     /// `content-length`.
     pub content_length: Option<u64>,
+    /// Who it is, where a token or a certificate has said so, see [`crate::identity`]: no key counts then.
+    pub caller: Option<u32>,
 }
 
 /// What a path asks for.
@@ -111,10 +113,7 @@ pub fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, Reject> {
 /// # Errors
 /// 400, 401, 403 or 413.
 pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admission, Reject> {
-    let secret = presented_key(head)?;
-    let (index, key) = policy
-        .key_for(secret.as_bytes())
-        .ok_or_else(|| Reject::new(RejectCode::InvalidKey))?;
+    let (index, key) = who(policy, head)?;
     if key.expires_at_s.is_some_and(|end| now / NANOS_PER_S >= end) {
         return Err(Reject::new(RejectCode::ExpiredKey));
     }
@@ -172,8 +171,22 @@ pub fn is_overloaded(in_flight: usize, most: u32, priority: Priority) -> bool {
     most > 0 && in_flight as u64 * 100 > u64::from(most) * share
 }
 
+fn who<'p>(policy: &'p Policy, head: &RequestHead<'_>) -> Result<(u32, &'p KeySpec), Reject> {
+    if let Some(caller) = head.caller {
+        let key = policy.key(caller).map(|key| (caller, key));
+        return key.ok_or_else(|| Reject::new(RejectCode::Internal));
+    }
+    let secret = presented_key(head)?;
+    policy
+        .key_for(secret.as_bytes())
+        .ok_or_else(|| Reject::new(RejectCode::InvalidKey))
+}
+
 /// The key in `authorization: Bearer KEY` (RFC 6750, scheme case-insensitive) or `x-api-key: KEY`.
-fn presented_key<'a>(head: &RequestHead<'a>) -> Result<&'a str, Reject> {
+///
+/// # Errors
+/// 401 when there is none.
+pub fn presented_key<'a>(head: &RequestHead<'a>) -> Result<&'a str, Reject> {
     let bearer = head.authorization.and_then(|value| {
         let (scheme, key) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())

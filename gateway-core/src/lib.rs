@@ -15,6 +15,7 @@ pub mod decide;
 pub mod exchange;
 pub mod explain;
 pub mod hedge;
+pub mod identity;
 pub mod limit;
 pub mod money;
 pub mod policy;

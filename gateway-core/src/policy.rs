@@ -7,8 +7,10 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::hedge::HedgeBudget;
+use crate::identity::{Callers, Identity, IdentitySpec, KeyChoice, Marks, Roles};
 use crate::priority::{Priority, PrioritySpec};
 use crate::quota::{LimitIndex, LimitSpec};
+use crate::reject::{Reject, RejectCode};
 use crate::retry_budget::RetryBudget;
 use crate::snapshot::{
     KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec, Snapshot, TargetId,
@@ -51,6 +53,7 @@ pub struct Policy {
     retry_budget: RetryBudget,
     hedge_budget: HedgeBudget,
     limits: LimitIndex,
+    callers: Callers,
 }
 
 impl Policy {
@@ -62,6 +65,9 @@ impl Policy {
         check_references(&snapshot)?;
         let mut keys = BinaryHeap::with_capacity(snapshot.keys.len());
         for (index, key) in snapshot.keys.iter().enumerate() {
+            if key.sha256.is_empty() {
+                continue;
+            }
             let digest = parse_digest(&key.sha256).ok_or(BadSnapshot::Digest)?;
             keys.push((digest, u32::try_from(index).unwrap_or(u32::MAX)));
         }
@@ -83,6 +89,7 @@ impl Policy {
             retry_budget: RetryBudget::default(),
             hedge_budget: HedgeBudget::default(),
             limits: LimitIndex::new(&snapshot.quota),
+            callers: Callers::new(!snapshot.identity.is_empty()),
             snapshot,
             keys,
             models,
@@ -111,15 +118,66 @@ impl Policy {
         self.key(*index).map(|key| (*index, key))
     }
 
-    /// A key by its index.
+    /// A key by its index, or the caller's of that number.
     #[must_use]
     pub fn key(&self, index: u32) -> Option<&KeySpec> {
-        self.snapshot.keys.get(index as usize)
+        let key = self.snapshot.keys.get(index as usize);
+        key.or_else(|| self.callers.key(self.place(index)?))
+    }
+
+    /// Where a caller is that is no key.
+    fn place(&self, index: u32) -> Option<usize> {
+        (index as usize).checked_sub(self.snapshot.keys.len())
+    }
+
+    /// The number of a caller with the rights of key `base`, for [`Self::key`]: that key's own where
+    /// nothing tells them apart.
+    ///
+    /// # Errors
+    /// 403 for a key that is not there, 503 when there is no room for another caller.
+    pub fn caller(&self, base: u32, marks: Marks) -> Result<u32, Reject> {
+        let keys = self.snapshot.keys.len();
+        let key = self.snapshot.keys.get(base as usize);
+        let key = key.ok_or_else(|| Reject::new(RejectCode::IdentityNotAllowed))?;
+        if marks == Marks::default() {
+            return Ok(base);
+        }
+        let place = self.callers.place_of(base, key, marks);
+        let number = place.and_then(|place| place.checked_add(u32::try_from(keys).ok()?));
+        number.ok_or_else(Reject::overloaded)
+    }
+
+    /// The key whose rights a caller has; a key's own index.
+    #[must_use]
+    pub fn base_of(&self, index: u32) -> u32 {
+        let base = self.place(index).and_then(|at| self.callers.base(at));
+        base.unwrap_or(index)
+    }
+
+    /// Whether so many callers are known that a fresh policy of the same snapshot should serve.
+    #[must_use]
+    pub fn has_many_callers(&self) -> bool {
+        self.callers.are_many()
+    }
+
+    /// Who a key, or a caller, is.
+    #[must_use]
+    pub fn identity(&self, index: u32) -> Option<Identity<'_>> {
+        const NONE: &Roles = &Roles::NONE;
+        let key = self.key(index)?;
+        let roles = self.place(index).and_then(|at| self.callers.roles(at));
+        Some(Identity {
+            tenant: &key.tenant,
+            key: &key.id,
+            roles: roles.unwrap_or(NONE),
+        })
     }
 
     /// The limits that concern a request of `key` for `model`.
     pub fn limits_of(&self, key: u32, model: ModelId) -> impl Iterator<Item = &LimitSpec> {
         let of = self.key(key).into_iter();
+        // A limit that names a key concerns all who have its rights.
+        let key = self.base_of(key);
         of.flat_map(move |of| {
             let spec = &self.snapshot.quota;
             self.limits.applying(spec, (key, model), of)
@@ -275,11 +333,22 @@ fn check_references(snapshot: &Snapshot) -> Result<(), BadSnapshot> {
         .iter()
         .flat_map(|m| m.targets.iter().chain(m.shadow.iter().map(|s| &s.target)))
         .all(|t| usize::from(t.0) < snapshot.targets.len());
-    if providers_ok && targets_ok && rules_are_sound(snapshot) {
+    let identities_ok = identities_are_sound(&snapshot.identity, snapshot.keys.len());
+    if providers_ok && targets_ok && identities_ok && rules_are_sound(snapshot) {
         Ok(())
     } else {
         Err(BadSnapshot::Reference)
     }
+}
+
+fn identities_are_sound(identity: &IdentitySpec, keys: usize) -> bool {
+    let is_there = |key: &u32| (*key as usize) < keys;
+    let tokens = identity.jwt.iter().all(|spec| match &spec.key {
+        KeyChoice::Everyone(key) => key.iter().all(is_there),
+        KeyChoice::ByClaim { keys, .. } => keys.iter().all(|(_, key)| is_there(key)),
+    });
+    let mut certificates = identity.certificates.iter();
+    tokens && certificates.all(|spec| spec.key.iter().all(is_there))
 }
 
 fn rules_are_sound(snapshot: &Snapshot) -> bool {

@@ -26,6 +26,10 @@ pub enum RejectCode {
     InvalidKey,
     /// 401: a key whose time is over.
     ExpiredKey,
+    /// 401: a token that is not valid, or not for this gateway.
+    InvalidToken,
+    /// 403: a valid token or certificate that maps to no key.
+    IdentityNotAllowed,
     /// 403: the key may not use the model.
     ModelNotAllowed,
     /// 403: the key may not use this priority.
@@ -56,6 +60,8 @@ pub enum RejectCode {
     ProviderAuth,
     /// 503: the gateway has no snapshot yet.
     NotReady,
+    /// 503: an issuer's keys could not be had, so that its tokens cannot be checked.
+    IdentityUnavailable,
     /// 503: this worker has as much in flight as it takes of this priority.
     Overloaded,
     /// 503: a limit cannot be checked, and the operator wants no unchecked request.
@@ -75,13 +81,15 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
         Self::MissingKey,
         Self::InvalidKey,
         Self::ExpiredKey,
+        Self::InvalidToken,
+        Self::IdentityNotAllowed,
         Self::ModelNotAllowed,
         Self::PriorityNotAllowed,
         Self::PinNotAllowed,
@@ -97,6 +105,7 @@ impl RejectCode {
         Self::ProviderError,
         Self::ProviderAuth,
         Self::NotReady,
+        Self::IdentityUnavailable,
         Self::Overloaded,
         Self::LimitsUnavailable,
         Self::NoTarget,
@@ -116,6 +125,9 @@ impl RejectCode {
             Self::MissingKey => "missing_key",
             Self::InvalidKey => "invalid_key",
             Self::ExpiredKey => "expired_key",
+            Self::InvalidToken => "invalid_token",
+            Self::IdentityNotAllowed => "identity_not_allowed",
+            Self::IdentityUnavailable => "identity_unavailable",
             Self::ModelNotAllowed => "model_not_allowed",
             Self::PriorityNotAllowed => "priority_not_allowed",
             Self::PinNotAllowed => "pin_not_allowed",
@@ -146,8 +158,9 @@ impl RejectCode {
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest | Self::Unsupported | Self::LossyTranslation => 400,
-            Self::MissingKey | Self::InvalidKey | Self::ExpiredKey => 401,
-            Self::ModelNotAllowed
+            Self::MissingKey | Self::InvalidKey | Self::ExpiredKey | Self::InvalidToken => 401,
+            Self::IdentityNotAllowed
+            | Self::ModelNotAllowed
             | Self::PriorityNotAllowed
             | Self::PinNotAllowed
             | Self::ComplianceUnmet => 403,
@@ -158,6 +171,7 @@ impl RejectCode {
             Self::Internal => 500,
             Self::ProviderError | Self::ProviderAuth => 502,
             Self::NotReady
+            | Self::IdentityUnavailable
             | Self::NoTarget
             | Self::Drained
             | Self::PriceUnknown
@@ -192,6 +206,13 @@ impl RejectCode {
             }
             Self::InvalidKey => "The API key is not known to this gateway.",
             Self::ExpiredKey => "The API key has expired; ask for a new one.",
+            Self::InvalidToken => "The token was refused.",
+            Self::IdentityNotAllowed => {
+                "The caller is known, but this gateway gives it no rights. Ask its operator."
+            }
+            Self::IdentityUnavailable => {
+                "The token cannot be checked now, as its issuer does not answer. Try again later."
+            }
             Self::ModelNotAllowed => "This API key may not use the model that was asked for.",
             Self::PriorityNotAllowed => "This API key may not use the priority that was asked for.",
             Self::PinNotAllowed => {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
+use crate::identity::IdentitySpec;
 use crate::money::{Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec};
 use crate::quota::QuotaSpec;
@@ -68,6 +69,9 @@ pub struct Snapshot {
     /// Limits that hold over workers and Envoys.
     #[serde(default, skip_serializing_if = "QuotaSpec::is_empty")]
     pub quota: QuotaSpec,
+    /// Callers without an API key.
+    #[serde(default, skip_serializing_if = "IdentitySpec::is_empty")]
+    pub identity: IdentitySpec,
 }
 
 /// Limits of the gateway itself.
@@ -352,7 +356,8 @@ pub struct KeySpec {
     pub id: String,
     /// Whose it is.
     pub tenant: String,
-    /// SHA-256 of the key, 64 lower-case hex digits.
+    /// SHA-256 of the key, 64 lower-case hex digits; empty for rights that only tokens and certificates
+    /// give.
     pub sha256: String,
     /// Models it may use.
     pub models: ModelGrant,

@@ -2,6 +2,7 @@
 
 use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
+use crate::identity::IdentitySpec;
 use crate::money::{MicroUsdPerMillion, Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
 use crate::quota::QuotaSpec;
@@ -40,6 +41,7 @@ pub(crate) fn demo() -> Snapshot {
         compliance: Vocabulary::default(),
         price_catalogue: None,
         quota: QuotaSpec::default(),
+        identity: IdentitySpec::default(),
     }
 }
 

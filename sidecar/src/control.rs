@@ -25,8 +25,10 @@ use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 use crate::Ms;
 use crate::canary::Canaries;
 use crate::config::{Config, Date, compile};
+use crate::credential::Secret;
 use crate::envoy::{self, Mode, Place};
 use crate::key_book::KeyBook;
+use crate::material::Material;
 use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
@@ -90,6 +92,7 @@ pub struct Control {
     rules: Arc<Rules>,
     known: Known,
     credentials: Credentials,
+    material: Material,
     tokens: Tokens,
     credential_problems: BTreeMap<String, String>,
     bad_edit: Option<BadEdit>,
@@ -126,6 +129,7 @@ impl Control {
             rules: Arc::default(),
             known: Known::default(),
             credentials: Credentials::new(),
+            material: Material::default(),
             tokens: Tokens::default(),
             credential_problems: BTreeMap::new(),
             bad_edit: None,
@@ -161,6 +165,7 @@ impl Control {
         self.config = self.with_keys(&self.key_book);
         self.rules = Arc::new(Rules::of(&self.config));
         self.credentials = loaded.credentials;
+        self.material = loaded.material;
         self.tokens.retain(&self.config);
         self.bad_edit = None;
         self.known = Known {
@@ -385,13 +390,15 @@ impl Control {
             .collect();
         let mut clusters = envoy::clusters(&config, &place, Mode::Dynamic);
         clusters.push(envoy::hedge_cluster());
+        clusters.extend(envoy::identity_clusters(&config, Mode::Dynamic));
         self.xds.publish(Kind::Clusters, &clusters, wires);
 
         let secrets = given()
             .filter_map(|(name, _, provider)| Some((name.clone(), provider.secret.clone()?)))
             .collect();
-        self.xds
-            .publish_secrets(&envoy::secrets(&config, &secrets), &self.setting.salt);
+        let mut secrets = envoy::secrets(&config, &secrets);
+        secrets.extend(envoy::listener_secrets(&self.material));
+        self.xds.publish_secrets(&secrets, &self.setting.salt);
 
         config
             .providers
@@ -456,6 +463,12 @@ impl Control {
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules)
+    }
+
+    /// The keys of an issuer that has them in a file.
+    #[must_use]
+    pub fn jwks(&self, name: &str) -> Option<Secret> {
+        self.material.jwks.get(name).cloned()
     }
 
     /// Whom to tell of limits.

@@ -19,6 +19,7 @@ pub mod key_book;
 pub mod key_file;
 pub mod keys;
 pub mod ledger;
+pub mod material;
 pub mod memory;
 pub mod meter;
 pub mod metrics;

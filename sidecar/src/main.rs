@@ -23,9 +23,10 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use ark_sidecar::config::{self, Config, CredentialConfig, ProviderConfig};
+use ark_sidecar::config::{self, Config, CredentialConfig, Problems, ProviderConfig};
 use ark_sidecar::control::Loaded;
 use ark_sidecar::envoy::{self, Place};
+use ark_sidecar::material;
 use ark_sidecar::serve::{self, SYNC_INTERVAL_MS, shared};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -92,6 +93,7 @@ fn load(file: &Path) -> Result<Loaded, String> {
 
 fn check(file: &Path) -> Result<(), String> {
     let loaded = load(file)?;
+    check_material(&loaded.config)?;
     for problem in config::warnings(&loaded.config, shared::today()) {
         eprintln!("warning: {problem}");
     }
@@ -122,6 +124,17 @@ fn check(file: &Path) -> Result<(), String> {
         models.len()
     );
     Ok(())
+}
+
+/// The files of the gateway's own keys and certificates, and of issuers' keys.
+fn check_material(config: &Config) -> Result<(), String> {
+    let now_s = i64::try_from(shared::unix_ms() / 1_000).unwrap_or(i64::MAX);
+    let mut problems = material::read(config).err().unwrap_or_default();
+    problems.extend(material::out_of_time(config, now_s));
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(Problems(problems).to_string()),
+    }
 }
 
 /// The program that prints a provider's credential, if it is not on this machine.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ark_dialect::anthropic;
 use ark_dialect::error_body::{ModelObject, model_object, models_list};
 use ark_dialect::translate::{Client, ErrorForm};
-use ark_gateway_core::admit::{Admission, Route, admit, is_overloaded, route};
+use ark_gateway_core::admit::{Admission, RequestHead, Route, admit, is_overloaded, route};
 use ark_gateway_core::decide::check_compliance;
 use ark_gateway_core::exchange::Exchange;
 use ark_gateway_core::limit::Nanos;
@@ -19,6 +19,7 @@ use ark_wire::request::RequestInspector;
 
 use super::GatewayFilter;
 use super::choose::compliance_unmet;
+use super::identify::identify;
 use crate::head::Head;
 use crate::vm::{Live, Shared};
 use crate::{host, limits, vm};
@@ -45,7 +46,12 @@ impl GatewayFilter {
         };
         let live = self.begin(head, &policy, endpoint, now);
         take_tags(head, &policy, &live);
-        let admission = admit(&policy, &head.request, now)?;
+        let caller = identify(head, &policy)?;
+        let request = RequestHead {
+            caller,
+            ..head.request
+        };
+        let admission = admit(&policy, &request, now)?;
         live.borrow_mut().exchange.admitted(admission);
         shed(&policy, admission.priority)?;
         self.take_limit(&policy, admission, now)?;

@@ -14,6 +14,7 @@ use ark_gateway_core::snapshot::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::compile_identity::compile_identity;
 use super::compile_limits::compile_limits;
 use super::{
     Config, Date, DrainConfig, HedgeConfig, KeyModelsConfig, ModelConfig, ProviderConfig,
@@ -66,6 +67,7 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
             .collect(),
         targets,
         quota: compile_limits(config, today, &models, &keys),
+        identity: compile_identity(config, &keys),
         keys,
         models,
         priorities: config.priorities,

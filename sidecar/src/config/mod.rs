@@ -4,10 +4,12 @@ mod audit;
 mod capable;
 mod catalogue;
 mod compile;
+mod compile_identity;
 mod compile_limits;
 mod date;
 mod doubts;
 mod endpoint;
+mod identity;
 mod limits;
 mod moment;
 mod node;
@@ -33,6 +35,10 @@ pub use compile::compile;
 pub use date::Date;
 pub use doubts::{unknown_prices, warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};
+pub use identity::{
+    CertificateConfig, CertificateFiles, ClaimsConfig, ClientCertificatesConfig, IdentityConfig,
+    JwksConfig, JwtConfig, ListenerTlsConfig,
+};
 pub use limits::{
     DowngradeConfig, LimitAlertsConfig, LimitConfig, LimitsStoreConfig, StepConfig, StorePlace,
     Stretch, WindowConfig,

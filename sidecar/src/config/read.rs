@@ -5,6 +5,7 @@ mod audit;
 mod capability;
 mod compliance;
 mod extra;
+mod identity;
 mod ledger;
 mod limit;
 mod model;
@@ -14,6 +15,7 @@ mod provider;
 mod rules;
 mod tags;
 mod tenant;
+mod tls;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::{Value, json};
 
+use super::identity::IdentityConfig;
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
 use super::node::{Fields, Node, Sink};
 use super::shape::{
@@ -47,17 +50,11 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
     report_pasted_keys(document, "", sink);
     let names = Names::of(document);
     let mut fields = root.fields()?;
-    let version = fields.must("version", |node| {
-        let version: u64 = node.integer(0..=u64::from(u32::MAX))?;
-        match version {
-            1 => Some(()),
-            other => node.problem_with_hint(
-                format!("is {other}, which this Ark does not know"),
-                "this Ark reads version 1",
-            ),
-        }
-    });
-    let gateway = fields.or("gateway", GatewayConfig::default(), read_gateway);
+    let version = fields.must("version", read_version);
+    let gateway = match fields.find("gateway") {
+        Some(node) => read_gateway(&node),
+        None => Some(GatewayConfig::default()),
+    };
     let admin = fields.or("admin", AdminConfig::default(), |node| {
         admin::read(node, &names)
     });
@@ -84,6 +81,9 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
     let ledger = fields.or("ledger", LedgerConfig::default(), ledger::read);
     let audit = fields.or("audit", super::audit::AuditConfig::default(), audit::read);
     let limits = read_limits(&mut fields, &names);
+    let identity = fields.or("identity", IdentityConfig::default(), |node| {
+        identity::read(node, &names)
+    });
     fields.finish("")?;
     version?;
     let (limits, limits_store, limit_alerts) = limits?;
@@ -101,7 +101,19 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         limits,
         limits_store,
         limit_alerts,
+        identity: identity?,
     })
+}
+
+fn read_version(node: &Node<'_>) -> Option<()> {
+    let version: u64 = node.integer(0..=u64::from(u32::MAX))?;
+    match version {
+        1 => Some(()),
+        other => node.problem_with_hint(
+            format!("is {other}, which this Ark does not know"),
+            "this Ark reads version 1",
+        ),
+    }
 }
 
 /// Reads one key; `None` exactly when `sink` has a problem.
@@ -143,6 +155,7 @@ impl Default for GatewayConfig {
             max_attempts: 3,
             tags: Vec::new(),
             max_in_flight_per_worker: 0,
+            tls: None,
         }
     }
 }
@@ -181,6 +194,7 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
     let max_in_flight_per_worker = fields.or("max_in_flight_per_worker", 0, |node| {
         node.integer(1..=100_000)
     });
+    let tls = fields.maybe("tls", tls::read);
     fields.finish("")?;
     Some(GatewayConfig {
         listen: listen?,
@@ -189,6 +203,7 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         max_attempts: max_attempts?,
         tags: tags?,
         max_in_flight_per_worker: max_in_flight_per_worker?,
+        tls: tls?,
     })
 }
 
@@ -218,6 +233,8 @@ struct Names {
     currencies: Vec<Currency>,
     tenants: Vec<String>,
     keys: Vec<String>,
+    /// Whether a key's rights may be had without a key.
+    has_identity: bool,
     claimed: RefCell<BTreeMap<(&'static str, String), String>>,
 }
 
@@ -248,6 +265,7 @@ impl Names {
             currencies: price::currencies_of(document),
             tenants: names("tenants"),
             keys: key_ids(document),
+            has_identity: document.get("identity").is_some(),
             claimed: RefCell::default(),
         }
     }

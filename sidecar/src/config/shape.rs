@@ -14,6 +14,7 @@ use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, Reques
 
 use super::date::Date;
 use super::endpoint::Endpoint;
+use super::identity::{IdentityConfig, ListenerTlsConfig};
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
 use super::rules::{DrainConfig, RulesConfig};
 use crate::prices::Catalogue;
@@ -47,6 +48,8 @@ pub struct Config {
     pub limits_store: LimitsStoreConfig,
     /// Whom to tell of limits.
     pub limit_alerts: Option<LimitAlertsConfig>,
+    /// Who is let in without an API key.
+    pub identity: IdentityConfig,
 }
 
 /// `prices`.
@@ -140,6 +143,8 @@ pub struct GatewayConfig {
     pub tags: Vec<String>,
     /// Requests in flight per Envoy worker at most; 0: no bound.
     pub max_in_flight_per_worker: u32,
+    /// How clients are talked TLS with; `None`: not at all.
+    pub tls: Option<ListenerTlsConfig>,
 }
 
 /// One of `providers`.
@@ -417,7 +422,7 @@ pub struct TenantConfig {
 pub struct KeyConfig {
     /// Its public name, unique among all tenants.
     pub id: String,
-    /// SHA-256 of the key, 64 lower-case hex digits.
+    /// SHA-256 of the key, 64 lower-case hex digits; empty where only [`Config::identity`] gives its rights.
     pub sha256: String,
     /// Models it may use.
     pub models: KeyModelsConfig,

@@ -2,6 +2,7 @@
 
 mod compliance;
 mod extra;
+mod identity;
 mod kinds;
 mod prices;
 mod rules;

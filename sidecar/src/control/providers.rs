@@ -6,6 +6,7 @@ use super::Control;
 use super::tokens::{Token, Tokens};
 use crate::config::{Config, CredentialConfig, ProviderConfig, compile};
 use crate::credential::{self, Secret};
+use crate::material::Material;
 use crate::rollout::{Rollout, Wanted};
 
 /// A provider with its credential, as Envoy is given it.
@@ -23,6 +24,8 @@ pub struct Loaded {
     pub config: Config,
     /// The credentials that could be read at once.
     pub credentials: Credentials,
+    /// The gateway's own keys and certificates, and issuers' keys.
+    pub material: Material,
 }
 
 /// For each provider its credential, or in words why there is none; nothing for those whose credential
@@ -41,7 +44,14 @@ impl Loaded {
         Self {
             config,
             credentials,
+            material: Material::default(),
         }
+    }
+
+    /// The same with what its files hold.
+    #[must_use]
+    pub fn with_material(self, material: Material) -> Self {
+        Self { material, ..self }
     }
 }
 

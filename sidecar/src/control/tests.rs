@@ -273,6 +273,7 @@ fn a_provider_without_its_credential_is_not_used_and_a_lost_one_is_kept_where_it
         Loaded {
             config,
             credentials,
+            material: crate::material::Material::default(),
         }
     };
     let mut world = World::new(&[]);

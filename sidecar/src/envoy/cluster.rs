@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::tls::parameters;
 use super::{
     CONNECTION_BUFFER_BYTES, Mode, Place, SIDECAR_CLUSTER, authentication, headers, milliseconds,
     wasm,
 };
-use crate::config::{Host, ProviderConfig, Scheme, TlsVersion};
+use crate::config::{Endpoint, Host, ProviderConfig, Scheme, TlsConfig};
 
 /// Where Debian, Ubuntu, Alpine and Envoy's own image keep the certificate authorities.
 const SYSTEM_CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -57,7 +58,7 @@ pub(super) fn provider(provider: &ProviderConfig, place: &Place, mode: Mode<'_>)
         fields.insert("dns_lookup_family".to_owned(), json!("V4_PREFERRED"));
     }
     if let (Some(fields), Scheme::Https) = (cluster.as_object_mut(), endpoint.scheme) {
-        fields.insert("transport_socket".to_owned(), tls(provider));
+        fields.insert("transport_socket".to_owned(), tls(endpoint, &provider.tls));
     }
     cluster
 }
@@ -100,26 +101,20 @@ fn protocol(provider: &ProviderConfig, place: &Place, mode: Mode<'_>) -> Value {
     })
 }
 
-fn tls(provider: &ProviderConfig) -> Value {
-    let ca_file = match &provider.tls.ca_file {
+/// TLS towards a provider, or an issuer of tokens.
+pub(super) fn tls(endpoint: &Endpoint, config: &TlsConfig) -> Value {
+    let ca_file = match &config.ca_file {
         Some(path) => path.to_string_lossy().into_owned(),
         None => SYSTEM_CA_FILE.to_owned(),
     };
-    let minimum = match provider.tls.min_version {
-        TlsVersion::V1_2 => "TLSv1_2",
-        TlsVersion::V1_3 => "TLSv1_3",
-    };
-    let (name, san_type) = match (&provider.tls.server_name, &provider.endpoint.host) {
+    let (name, san_type) = match (&config.server_name, &endpoint.host) {
         (Some(name), _) | (None, Host::Name(name)) => (name.clone(), "DNS"),
         (None, Host::Ip(address)) => (address.to_string(), "IP_ADDRESS"),
     };
     let mut context = json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         "common_tls_context": {
-            "tls_params": {
-                "tls_minimum_protocol_version": minimum,
-                "tls_maximum_protocol_version": "TLSv1_3",
-            },
+            "tls_params": parameters(config.min_version),
             "validation_context": {
                 "trusted_ca": {"filename": ca_file},
                 // Not from the Host header: that one is the client's until the filter sets it.

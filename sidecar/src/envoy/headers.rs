@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// Removed from requests before any provider sees them: who the client is and what it authenticated
 /// with, what was meant for Ark, and Envoy's own. `accept-encoding` goes too, as an answer that is
 /// compressed can neither be gated nor metered.
-pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 23] = [
+pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 25] = [
     "accept-encoding",
     "api-key",
     "authorization",
@@ -24,7 +24,9 @@ pub(super) const REQUEST_HEADERS_TO_REMOVE: [&str; 23] = [
     "x-ark-priority",
     "x-ark-provider",
     "x-ark-shadow",
+    "x-ark-verified",
     "x-goog-api-key",
+    "x-forwarded-client-cert",
     "x-envoy-expected-rq-timeout-ms",
     "x-envoy-external-address",
     "x-envoy-internal",

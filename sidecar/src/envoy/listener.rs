@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    ARK, CONNECTION_BUFFER_BYTES, Mode, Place, address, from_sidecar, local_reply, route, wasm,
+    ARK, CONNECTION_BUFFER_BYTES, Mode, Place, address, from_sidecar, jwt, local_reply, route, tls,
+    wasm,
 };
 use crate::config::Config;
 
@@ -18,18 +19,25 @@ const MAX_REQUEST_HEADERS_KB: u32 = 64;
 
 /// The listener.
 pub(super) fn listener(config: &Config, place: &Place, mode: Mode<'_>) -> Value {
+    let mut chain = json!({"filters": [{
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": connection_manager(config, place, mode),
+    }]});
+    if let (Some(fields), Some(tls)) = (chain.as_object_mut(), &config.gateway.tls) {
+        fields.insert("transport_socket".to_owned(), tls::downstream(tls, mode));
+        fields.insert("transport_socket_connect_timeout".to_owned(), json!("10s"));
+    }
     json!({
         "name": ARK,
         "address": address(&place.listen),
         "per_connection_buffer_limit_bytes": CONNECTION_BUFFER_BYTES,
-        "filter_chains": [{"filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": connection_manager(config, place, mode),
-        }]}],
+        "filter_chains": [chain],
     })
 }
 
 fn connection_manager(config: &Config, place: &Place, mode: Mode<'_>) -> Value {
+    let mut filters = Vec::from_iter(jwt::filter(config, mode));
+    filters.extend([wasm::gateway(place, mode), router()]);
     let mut manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": ARK,
@@ -60,7 +68,7 @@ fn connection_manager(config: &Config, place: &Place, mode: Mode<'_>) -> Value {
         "early_header_mutation_extensions": [early_mutation()],
         "access_log": [access_log()],
         "local_reply_config": local_reply::config(config),
-        "http_filters": [wasm::gateway(place, mode), router()],
+        "http_filters": filters,
     });
     let (name, source) = match mode {
         Mode::Dynamic => (
@@ -81,7 +89,12 @@ fn early_mutation() -> Value {
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-            "mutations": [{"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}}],
+            // Who a caller is, Envoy alone says; always removed, also while no issuer is named, so that no
+            // order of updates lets one through.
+            "mutations": [
+                {"remove_on_match": {"key_matcher": {"prefix": "x-envoy-"}}},
+                {"remove": jwt::VERIFIED},
+            ],
         },
     })
 }

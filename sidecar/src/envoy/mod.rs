@@ -9,11 +9,13 @@ mod authentication;
 mod cluster;
 mod headers;
 mod hedge;
+mod jwt;
 mod listener;
 mod local_reply;
 mod route;
 mod secret;
 mod shadow;
+mod tls;
 mod wasm;
 
 #[cfg(test)]
@@ -26,6 +28,9 @@ use serde_json::{Value, json};
 
 use crate::config::Config;
 use crate::credential::Secret;
+use crate::material::Material;
+
+pub use jwt::path_of as jwks_path;
 
 /// The cluster of the sidecar's Unix socket, in the bootstrap and in static configurations.
 pub const SIDECAR_CLUSTER: &str = "ark-sidecar";
@@ -69,6 +74,14 @@ pub enum Mode<'a> {
 pub fn clusters(config: &Config, place: &Place, mode: Mode<'_>) -> Vec<Value> {
     let one = |provider| typed(cluster::provider(provider, place, mode), mode, CLUSTER);
     config.providers.iter().map(one).collect()
+}
+
+/// The clusters of issuers of tokens. They depend on `identity` only.
+#[must_use]
+pub fn identity_clusters(config: &Config, mode: Mode<'_>) -> Vec<Value> {
+    jwt::clusters(config)
+        .map(|cluster| typed(cluster, mode, CLUSTER))
+        .collect()
 }
 
 /// The listener. With [`Mode::Dynamic`] it does not depend on providers, models or keys.
@@ -115,6 +128,15 @@ pub fn secrets(config: &Config, resolved: &BTreeMap<String, Secret>) -> Vec<Valu
         .collect()
 }
 
+/// The listener's own secrets for SDS. As [`secrets`], this goes to Envoy and nowhere else.
+#[must_use]
+pub fn listener_secrets(material: &Material) -> Vec<Value> {
+    let secrets = tls::secrets(material).into_iter();
+    secrets
+        .map(|secret| typed(secret, Mode::Dynamic, SECRET))
+        .collect()
+}
+
 /// A complete static configuration. Says where credentials are kept, never holds one.
 ///
 /// With a socket in `place` the filter still reports to a sidecar and has scores from it; without
@@ -123,6 +145,7 @@ pub fn secrets(config: &Config, resolved: &BTreeMap<String, Secret>) -> Vec<Valu
 pub fn static_config(config: &Config, place: &Place, snapshot: &Snapshot) -> Value {
     let mode = Mode::Static(snapshot);
     let mut clusters = clusters(config, place, mode);
+    clusters.extend(identity_clusters(config, mode));
     let is_hedging = hedge::is_served(config, mode);
     if is_hedging {
         clusters.push(hedge::cluster());

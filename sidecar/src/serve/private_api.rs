@@ -36,6 +36,9 @@ const HOLD: Duration = Duration::from_millis(700);
 /// Answers one request.
 pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> Reply {
     let path = request.uri().path();
+    if let Some(name) = path.strip_prefix("/identity/v1/jwks/") {
+        return jwks(&shared, name);
+    }
     let kind = path
         .strip_prefix("/v3/discovery:")
         .and_then(|name| Kind::ALL.into_iter().find(|kind| kind.as_str() == name));
@@ -50,6 +53,17 @@ pub(super) async fn handle(shared: Arc<Shared>, request: Request<Incoming>) -> R
         Some(kind) => discover(&shared, kind, request).await,
         None if is_quota => quota(&shared, request).await,
         None => sync(&shared, request).await,
+    }
+}
+
+/// The keys of an issuer that has them in a file: Envoy asks for them as it does for those at a URL.
+fn jwks(shared: &Shared, name: &str) -> Reply {
+    match shared.control().jwks(name) {
+        Some(keys) => {
+            let body = keys.expose().to_owned().into();
+            http::reply(StatusCode::OK, "application/json", body)
+        }
+        None => http::text(StatusCode::NOT_FOUND, "no such issuer"),
     }
 }
 

@@ -16,6 +16,7 @@ use super::shared::{Shared, today, unix_ms};
 use crate::config::{self, Config, CredentialConfig};
 use crate::control::{BadEdit, Loaded};
 use crate::digest;
+use crate::material;
 
 /// A file has to be in force within two seconds, and Envoy takes most of them.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -80,6 +81,14 @@ pub(super) fn tell_of_prices(config: &Config) {
     }
 }
 
+/// Says which of the gateway's certificates clients refuse.
+fn tell_of_time(config: &Config) {
+    let now_s = i64::try_from(unix_ms() / 1_000).unwrap_or(i64::MAX);
+    for problem in material::out_of_time(config, now_s) {
+        tracing::error!(path = problem.path, "certificate {}", problem.message);
+    }
+}
+
 fn files_of(config: &Config, path: &Path) -> Vec<PathBuf> {
     let credentials = config
         .providers
@@ -92,6 +101,7 @@ fn files_of(config: &Config, path: &Path) -> Vec<PathBuf> {
         })
         .collect();
     files.extend(config::file_of(config, path));
+    files.extend(config.identity_files().cloned());
     files.sort();
     files.dedup();
     files
@@ -163,7 +173,13 @@ impl Watch {
                 if let Some(seen) = self.seen.first_mut() {
                     *seen = first;
                 }
-                News::Good(Box::new(Loaded::new(config)))
+                tell_of_time(&config);
+                match material::read(&config) {
+                    Ok(material) => {
+                        News::Good(Box::new(Loaded::new(config).with_material(material)))
+                    }
+                    Err(problems) => News::Bad(problems.iter().map(ToString::to_string).collect()),
+                }
             }
             Err(problems) => News::Bad(problems.0.iter().map(ToString::to_string).collect()),
         }

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,9 +92,11 @@ def said(chunks: list[dict]) -> str:
 class Client:
     """Requests with one key."""
 
-    def __init__(self, url: str, key: str | None, timeout_s: float = 30) -> None:
+    def __init__(
+        self, url: str, key: str | None, timeout_s: float = 30, tls: ssl.SSLContext | None = None
+    ) -> None:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        self._http = plain(base_url=url, headers=headers, timeout=timeout_s)
+        self._http = plain(tls, base_url=url, headers=headers, timeout=timeout_s)
 
     def close(self) -> None:
         """Closes its connections."""

@@ -1,4 +1,4 @@
-"""HTTP clients for what listens on this machine without TLS."""
+"""HTTP clients for what listens on this machine, mostly without TLS."""
 
 import ssl
 
@@ -8,6 +8,7 @@ import httpx
 _KNOWS_NO_AUTHORITY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def plain(**more: object) -> httpx.Client:
-    """A client of plain HTTP that heeds no proxy settings of this machine."""
-    return httpx.Client(trust_env=False, verify=_KNOWS_NO_AUTHORITY, **more)
+def plain(tls: ssl.SSLContext | None = None, **more: object) -> httpx.Client:
+    """A client that heeds no proxy settings of this machine."""
+    verify = _KNOWS_NO_AUTHORITY if tls is None else tls
+    return httpx.Client(trust_env=False, verify=verify, **more)

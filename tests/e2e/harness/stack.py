@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,7 @@ class Stack:
         workers: int = 1,
         envoy_log: str = "info",
         admin_token: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.folder, self.fleet, self.workers = folder, fleet, workers
         self.gateway_port, self.admin_port = free_port(), free_port()
@@ -45,13 +47,14 @@ class Stack:
         self.envoy: Process | None = None
         self._envoy_log = envoy_log
         headers = {"authorization": f"Bearer {admin_token}"} if admin_token else {}
-        self._admin = plain(timeout=5, headers=headers)
+        self._scheme = "http" if tls is None else "https"
+        self._admin = plain(tls, timeout=5, headers=headers)
         self.write_config(config)
 
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return f"http://127.0.0.1:{self.gateway_port}"
+        return f"{self._scheme}://127.0.0.1:{self.gateway_port}"
 
     @property
     def admin_url(self) -> str:

@@ -27,7 +27,7 @@ const TIERS: [(&str, Tier); 5] = [
     ("self-hosted", Tier::SelfHosted),
 ];
 
-const TLS_VERSIONS: [(&str, TlsVersion); 2] =
+pub(super) const TLS_VERSIONS: [(&str, TlsVersion); 2] =
     [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
 
 /// Largest price multiplier; one above it is a typing error.
@@ -119,7 +119,7 @@ fn read_multiplier(node: &Node<'_>) -> Option<u64> {
     }
 }
 
-fn read_file_path(node: &Node<'_>) -> Option<PathBuf> {
+pub(super) fn read_file_path(node: &Node<'_>) -> Option<PathBuf> {
     let text = node.text()?;
     if text.starts_with('/') && text.len() <= 4_096 && !text.chars().any(char::is_control) {
         Some(PathBuf::from(text))
@@ -186,7 +186,7 @@ fn read_timeouts(node: &Node<'_>) -> Option<ProviderTimeoutsConfig> {
     })
 }
 
-fn read_tls(node: &Node<'_>, endpoint: Option<&Endpoint>) -> Option<TlsConfig> {
+pub(super) fn read_tls(node: &Node<'_>, endpoint: Option<&Endpoint>) -> Option<TlsConfig> {
     let mut fields = node.fields()?;
     let min_version = fields.or("min_version", TlsVersion::default(), |node| {
         node.one_of(&TLS_VERSIONS)

@@ -56,11 +56,16 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
         names.claim("key id", &id, node)?;
         Some(id)
     });
-    let sha256 = fields.must("sha256", |node| {
+    let read_sha256 = |node: &Node<'_>| {
         let digest = read_digest(node)?;
         names.claim("key", &digest, node)?;
         Some(digest)
-    });
+    };
+    let sha256 = match names.has_identity {
+        // Rights that only tokens and certificates give.
+        true => fields.or("sha256", String::new(), read_sha256),
+        false => fields.must("sha256", read_sha256),
+    };
     let models = fields.must("models", |node| read_models(node, names));
     let priority = fields.or("priority", Priority::default(), |node| {
         node.one_of(&PRIORITIES)
