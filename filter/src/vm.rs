@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 
 use ark_dialect::translate::{Asked, Client, Wire};
-use ark_gateway_core::affinity::{Affinity, PromptCache, Warm};
+use ark_gateway_core::affinity::{Affinity, Left, PromptCache, Warm};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
@@ -323,9 +323,14 @@ impl Vm {
         if let (Some(target), Some(cache)) = (target, cache) {
             let tokens = cache.warmed_by(&record.usage);
             if tokens > 0 {
-                let warm = Warm { target, tokens };
-                self.affinity
-                    .warmed(conversation, warm, now / 1_000_000, cache.keeps_ms);
+                let basis = record.basis.as_ref();
+                let left = Left {
+                    warm: Warm { target, tokens },
+                    prompt_tokens: basis.map_or(0, |basis| basis.input_tokens),
+                    found_tokens: record.usage.cached_tokens,
+                    keeps_ms: cache.keeps_ms,
+                };
+                self.affinity.warmed(conversation, &left, now / 1_000_000);
             }
         }
     }

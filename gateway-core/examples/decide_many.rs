@@ -18,7 +18,7 @@ use ark_gateway_core::decide::{Facts, decide};
 use ark_gateway_core::money::{MicroUsdPerMillion, Price, PriceBasis};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::priority::Priority;
-use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
+use ark_gateway_core::score::{KeyLengths, ModelScore, Scores, TargetScore};
 use ark_gateway_core::snapshot::{ModelId, ModelSpec, ProviderId, Snapshot, TargetId, TargetSpec};
 
 const TARGETS: u16 = 50;
@@ -103,6 +103,9 @@ fn many() -> Result<(Policy, Scores), Box<dyn std::error::Error>> {
             };
             usize::from(MODELS)
         ],
+        lengths: (0u32..64)
+            .map(|key| KeyLengths::from((key, 0, 20, 80)))
+            .collect(),
         canaries: Vec::new(),
         workers: 4,
     };

@@ -78,11 +78,54 @@ impl PromptCache {
     }
 }
 
+/// What an answer has left in its provider's prompt cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Where, and how much.
+    pub warm: Warm,
+    /// How long the prompt was, as its request was estimated.
+    pub prompt_tokens: u64,
+    /// How much of it the provider had cached before, by its word.
+    pub found_tokens: u64,
+    /// How long it keeps it, milliseconds.
+    pub keeps_ms: Ms,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     conversation: u64,
     warm: Warm,
+    prompt_tokens: u64,
+    /// Several conversations begin alike: what they were seen to have in common; `None`: it is one.
+    shared: Option<u32>,
     until: Ms,
+}
+
+impl Entry {
+    /// What of a prompt of so many tokens, as estimated, is warm. A conversation only grows: a shorter
+    /// prompt is another one's, with the same opening.
+    fn of(&self, prompt_tokens: u64) -> Option<Warm> {
+        let tokens = match self.shared {
+            Some(tokens) => tokens,
+            None if prompt_tokens < self.prompt_tokens => 0,
+            None => self.warm.tokens,
+        };
+        (tokens > 0).then_some(Warm {
+            tokens,
+            ..self.warm
+        })
+    }
+
+    /// Whether what was found at the same target shows that it is several conversations: with far less
+    /// than was there.
+    fn shared_by(&self, left: &Left, now: Ms) -> Option<u32> {
+        if self.warm.target != left.warm.target || self.until <= now {
+            return None;
+        }
+        let there = u64::from(self.warm.tokens).min(left.prompt_tokens);
+        let is_less = left.found_tokens.saturating_mul(2) < there;
+        is_less.then(|| u32::try_from(left.found_tokens).unwrap_or(u32::MAX))
+    }
 }
 
 /// What one worker remembers: a table of sets, in which the newcomer takes the place of who is forgotten
@@ -93,17 +136,17 @@ pub struct Affinity {
 }
 
 impl Affinity {
-    /// Where a conversation is warm at `now`.
+    /// Where a conversation is warm at `now`, for a prompt of so many tokens, as estimated.
     #[must_use]
-    pub fn find(&self, conversation: u64, now: Ms) -> Option<Warm> {
+    pub fn find(&self, conversation: u64, prompt_tokens: u64, now: Ms) -> Option<Warm> {
         let set = self.sets.get(place(conversation))?;
         let mut entries = set.iter().flatten();
         let entry = entries.find(|e| e.conversation == conversation && e.until > now)?;
-        Some(entry.warm)
+        entry.of(prompt_tokens)
     }
 
-    /// A target has answered a conversation and keeps its prompt for `keeps_ms`.
-    pub fn warmed(&mut self, conversation: u64, warm: Warm, now: Ms, keeps_ms: Ms) {
+    /// A target has answered a conversation and keeps its prompt for a while.
+    pub fn warmed(&mut self, conversation: u64, left: &Left, now: Ms) {
         if self.sets.is_empty() {
             self.sets = vec![[None; WAYS]; SETS];
         }
@@ -121,10 +164,13 @@ impl Affinity {
         };
         let at = at.unwrap_or_else(least);
         if let Some(slot) = set.get_mut(at) {
+            let before = slot.filter(|e| e.conversation == conversation);
             *slot = Some(Entry {
                 conversation,
-                warm,
-                until: now.saturating_add(keeps_ms),
+                warm: left.warm,
+                prompt_tokens: left.prompt_tokens,
+                shared: before.and_then(|entry| entry.shared_by(left, now)),
+                until: now.saturating_add(left.keeps_ms),
             });
         }
     }
@@ -153,17 +199,51 @@ mod tests {
         }
     }
 
+    fn left(target: u16, found_tokens: u64, keeps_ms: Ms) -> Left {
+        Left {
+            warm: warm(target),
+            prompt_tokens: 2_000,
+            found_tokens,
+            keeps_ms,
+        }
+    }
+
+    #[test]
+    fn what_only_begins_alike_is_not_taken_for_what_goes_on() {
+        let mut affinity = Affinity::default();
+        affinity.warmed(7, &left(1, 0, 5 * MINUTE), 0);
+        assert_eq!(affinity.find(7, 1_999, 1), None, "another, and shorter");
+        assert_eq!(affinity.find(7, 2_300, 1), Some(warm(1)), "it has grown");
+        // It had not: the provider had only what both begin with.
+        affinity.warmed(7, &left(1, 300, 5 * MINUTE), MINUTE);
+        let some = Warm {
+            tokens: 300,
+            ..warm(1)
+        };
+        assert_eq!(affinity.find(7, 5_000, MINUTE), Some(some));
+        assert_eq!(affinity.find(7, 1_000, MINUTE), Some(some));
+        // One of them goes on.
+        affinity.warmed(7, &left(1, 1_900, 5 * MINUTE), 2 * MINUTE);
+        assert_eq!(affinity.find(7, 5_000, 2 * MINUTE), Some(warm(1)));
+        // Nothing was in common at all.
+        affinity.warmed(7, &left(1, 0, 5 * MINUTE), 3 * MINUTE);
+        assert_eq!(affinity.find(7, 5_000, 3 * MINUTE), None);
+        // Elsewhere nothing can have been found.
+        affinity.warmed(7, &left(2, 0, 5 * MINUTE), 4 * MINUTE);
+        assert_eq!(affinity.find(7, 5_000, 4 * MINUTE), Some(warm(2)));
+    }
+
     #[test]
     fn a_conversation_is_warm_where_it_was_last_and_not_for_ever() {
         let mut affinity = Affinity::default();
-        assert_eq!(affinity.find(7, 0), None);
-        affinity.warmed(7, warm(1), 0, 5 * MINUTE);
-        affinity.warmed(7, warm(2), MINUTE, 5 * MINUTE);
-        assert_eq!(affinity.find(7, 2 * MINUTE), Some(warm(2)));
-        assert_eq!(affinity.find(7, 6 * MINUTE), None);
-        assert_eq!(affinity.find(7 + SETS as u64, 2 * MINUTE), None);
+        assert_eq!(affinity.find(7, 2_000, 0), None);
+        affinity.warmed(7, &left(1, 0, 5 * MINUTE), 0);
+        affinity.warmed(7, &left(2, 0, 5 * MINUTE), MINUTE);
+        assert_eq!(affinity.find(7, 2_000, 2 * MINUTE), Some(warm(2)));
+        assert_eq!(affinity.find(7, 2_000, 6 * MINUTE), None);
+        assert_eq!(affinity.find(7 + SETS as u64, 2_000, 2 * MINUTE), None);
         affinity.clear();
-        assert_eq!(affinity.find(7, 2 * MINUTE), None);
+        assert_eq!(affinity.find(7, 2_000, 2 * MINUTE), None);
     }
 
     proptest! {
@@ -172,8 +252,9 @@ mod tests {
         fn it_is_bounded_and_keeps_the_newest(conversations in prop::collection::vec(any::<u64>(), 1..500)) {
             let mut affinity = Affinity::default();
             for (now, conversation) in (0u64..).zip(&conversations) {
-                affinity.warmed(*conversation % 64 * SETS as u64, warm(3), now, MINUTE);
-                prop_assert_eq!(affinity.find(*conversation % 64 * SETS as u64, now), Some(warm(3)));
+                let conversation = *conversation % 64 * SETS as u64;
+                affinity.warmed(conversation, &left(3, 2_000, MINUTE), now);
+                prop_assert_eq!(affinity.find(conversation, 2_000, now), Some(warm(3)));
             }
             let held: usize = affinity.sets.iter().map(|set| set.iter().flatten().count()).sum();
             prop_assert!(held <= WAYS && affinity.sets.len() == SETS);

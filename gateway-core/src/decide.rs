@@ -280,8 +280,8 @@ impl<'a> Judge<'a> {
         facts: &'a Facts<'a>,
     ) -> Self {
         let spec = policy.priority(facts.priority);
-        let learnt = scores.models.get(usize::from(facts.model.0));
-        let estimate = Estimate::of(&facts.needs, learnt);
+        let (learnt, _) = scores.learnt(facts.model, facts.caller.key);
+        let estimate = Estimate::of(&facts.needs, Some(&learnt));
         Self {
             policy,
             model,
@@ -368,6 +368,12 @@ impl<'a> Judge<'a> {
             (_, Fitness::Open | Fitness::Unavailable) => false,
             (Circuit::HalfOpen, _) => true,
             (Circuit::Closed | Circuit::Open, Fitness::Limited) => false,
+            // Batch is about money: it goes only where it may be better off.
+            (Circuit::Closed | Circuit::Open, Fitness::Fit)
+                if measured.unseen && self.facts.priority == Priority::Standard =>
+            {
+                true
+            }
             (Circuit::Closed | Circuit::Open, Fitness::Fit) => {
                 self.hoped_score(candidate.target, &measured) > best.score
             }

@@ -4,6 +4,7 @@
 //! for the same arguments.
 
 mod compact;
+mod extras;
 
 use serde::Serialize;
 
@@ -17,10 +18,11 @@ use crate::policy::Policy;
 use crate::priority::{Priority, Slo, Weights};
 use crate::record::Rule;
 use crate::rules::Share;
-use crate::score::{Scores, TargetScore};
+use crate::score::{Learnt, Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, SnapshotVersion, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, Terms};
 pub use compact::Compact;
+pub use extras::{HedgeView, ShadowView, explain_whole};
 
 /// A decision, explained.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,6 +43,9 @@ pub struct Explanation {
     pub draw: u64,
     /// The tokens that the request was taken to come to; `None` when no score decided.
     pub estimate: Option<Estimate>,
+    /// Whose answers the length of this one was estimated by; `None` when no score decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learnt: Option<Learnt>,
     /// What put the first target first; `None` when there is none.
     pub rule: Option<Rule>,
     /// Why there is none.
@@ -48,6 +53,12 @@ pub struct Explanation {
     /// Which side of the model's canary the request is on; `None`: no canary splits its targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<CanaryView>,
+    /// When a second target is asked while the first is silent, see [`explain_whole`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<HedgeView>,
+    /// Who gets a copy, see [`explain_whole`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow: Option<ShadowView>,
     /// The targets of the model, in the operator's order, then those of its fallbacks.
     pub candidates: Vec<CandidateView>,
 }
@@ -188,8 +199,11 @@ pub fn explain(
         slo: spec.slo,
         draw,
         estimate: judge.as_ref().map(|j| j.references().estimate),
+        learnt: deciding.map(|scores| scores.learnt(facts.model, facts.caller.key).1),
         rule: decision.ok().map(|d| d.rule),
         refused: decision.err(),
+        hedge: None,
+        shadow: None,
         canary: side.map(|side| CanaryView {
             is_canary: side.part == Part::Canary,
             place: side.place,

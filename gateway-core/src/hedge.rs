@@ -34,7 +34,8 @@ pub struct Hedge {
 }
 
 /// Why a request of a model that hedges does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Skip {
     /// There is no second target, or it is not well, or near its limits.
     NoTarget,
@@ -62,12 +63,40 @@ pub fn hedge(
     Some(judge(policy, scores, (model, spec), decision))
 }
 
+/// After how long it would hedge, milliseconds, if the budget allows; `None` when it is not of a model and
+/// priority that do. Pays nothing.
+#[must_use]
+pub fn would(
+    policy: &Policy,
+    scores: Option<&Scores>,
+    (model, priority): (&ModelSpec, Priority),
+    decision: &Decision,
+) -> Option<Result<u32, Skip>> {
+    let spec = model.hedge.as_ref()?;
+    let is_meant = spec.priorities.contains(&priority);
+    is_meant.then(|| delay(policy, scores, (model, spec), decision))
+}
+
 fn judge(
     policy: &Policy,
     scores: Option<&Scores>,
     (model, spec): (&ModelSpec, &HedgeSpec),
     decision: &Decision,
 ) -> Result<Hedge, Skip> {
+    let after_ms = delay(policy, scores, (model, spec), decision)?;
+    let credits = u32::try_from(decision.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    match policy.hedge_budget().pay(credits) {
+        true => Ok(Hedge { after_ms, credits }),
+        false => Err(Skip::NoBudget),
+    }
+}
+
+fn delay(
+    policy: &Policy,
+    scores: Option<&Scores>,
+    (model, spec): (&ModelSpec, &HedgeSpec),
+    decision: &Decision,
+) -> Result<u32, Skip> {
     let mut targets = decision.targets();
     let (first, second) = (targets.next(), targets.next());
     let (Some(first), Some(second)) = (first, second) else {
@@ -89,11 +118,7 @@ fn judge(
     if after_ms >= model.first_byte_timeout_ms {
         return Err(Skip::NoDelay);
     }
-    let credits = u32::try_from(decision.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    match policy.hedge_budget().pay(credits) {
-        true => Ok(Hedge { after_ms, credits }),
-        false => Err(Skip::NoBudget),
-    }
+    Ok(after_ms)
 }
 
 fn learnt(policy: &Policy, scores: Option<&Scores>, target: TargetId) -> Option<u32> {

@@ -152,6 +152,15 @@ impl Price {
         PicoUsd(cached.saturating_add(rest).saturating_add(output))
     }
 
+    /// What `written_tokens` of a prompt cost more for being written to the provider's cache; nothing where
+    /// that has no price of its own.
+    #[must_use]
+    pub fn exact_write_cost(&self, input_tokens: u64, written_tokens: u64) -> PicoUsd {
+        let (input, _, parts) = self.rates(input_tokens);
+        let more = parts.cache_write.map_or(0, |w| w.0.saturating_sub(input.0));
+        PicoUsd(more.saturating_mul(written_tokens))
+    }
+
     /// The cost of an exchange of `input_tokens` and `output_tokens`, rounded up to the next micro-USD
     /// once, as a whole; saturates instead of wrapping.
     #[must_use]

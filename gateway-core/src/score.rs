@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::circuit::Circuit;
 use crate::rules::CanaryShare;
-use crate::snapshot::SnapshotVersion;
+use crate::snapshot::{ModelId, SnapshotVersion};
 
 /// The measured terms of every target of one snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub struct Scores {
     /// been learnt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelScore>,
+    /// The same of single keys whose answers are of another length than the model's, sorted by key and
+    /// model; at most [`MOST_KEY_LENGTHS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lengths: Vec<KeyLengths>,
     /// The shares of the canaries that the control plane moves, sorted by model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub canaries: Vec<CanaryShare>,
@@ -38,9 +42,82 @@ impl Default for Scores {
             sequence: 0,
             targets: Vec::new(),
             models: Vec::new(),
+            lengths: Vec::new(),
             canaries: Vec::new(),
             workers: one(),
         }
+    }
+}
+
+/// Most entries of [`Scores::lengths`]: those of the keys that ask most.
+pub const MOST_KEY_LENGTHS: usize = 64;
+
+/// How long the answers of one model to one key have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u32, u16, u32, u32)", into = "(u32, u16, u32, u32)")]
+pub struct KeyLengths {
+    /// The key, by its index in the snapshot.
+    pub key: u32,
+    /// The model.
+    pub model: ModelId,
+    /// Mean completion tokens.
+    pub output_tokens: u32,
+    /// P99 of the completion tokens.
+    pub long_output_tokens: u32,
+}
+
+impl From<(u32, u16, u32, u32)> for KeyLengths {
+    fn from((key, model, output_tokens, long_output_tokens): (u32, u16, u32, u32)) -> Self {
+        Self {
+            key,
+            model: ModelId(model),
+            output_tokens,
+            long_output_tokens,
+        }
+    }
+}
+
+impl From<KeyLengths> for (u32, u16, u32, u32) {
+    fn from(of: KeyLengths) -> Self {
+        (of.key, of.model.0, of.output_tokens, of.long_output_tokens)
+    }
+}
+
+/// Whose answers say how long the next one will be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Learnt {
+    /// Nobody's.
+    Nothing,
+    /// The model's.
+    Model,
+    /// The model's to this key.
+    Key,
+}
+
+impl Scores {
+    /// How long a model's answers have been: to this key, where those are of another length, else to all.
+    #[must_use]
+    pub fn learnt(&self, model: ModelId, key: Option<u32>) -> (ModelScore, Learnt) {
+        let own = key.and_then(|key| {
+            let place = |of: &KeyLengths| (of.key, of.model.0).cmp(&(key, model.0));
+            let at = self.lengths.binary_search_by(place).ok()?;
+            self.lengths.get(at)
+        });
+        if let Some(own) = own {
+            let lengths = ModelScore {
+                output_tokens: Some(own.output_tokens),
+                long_output_tokens: Some(own.long_output_tokens),
+            };
+            return (lengths, Learnt::Key);
+        }
+        let all = self.models.get(usize::from(model.0)).copied();
+        let all = all.unwrap_or_default();
+        let of = match all.output_tokens {
+            Some(_) => Learnt::Model,
+            None => Learnt::Nothing,
+        };
+        (all, of)
     }
 }
 
@@ -86,6 +163,18 @@ pub struct TargetScore {
     /// What its failure rate may be, if it is as it used to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hoped_failure_rate: Option<f32>,
+    /// Next to nothing was ever seen of it: worth a try though it does not seem better, so that what does
+    /// not explore finds it known.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub unseen: bool,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference; in Wasm that is the smaller one"
+)]
+fn is_not(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(

@@ -30,7 +30,8 @@ pub enum Drawn {
 }
 
 /// Why a copy that was drawn is not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Skip {
     /// The target's circuit is open, or it has no healthy host.
     Unfit,
@@ -71,18 +72,28 @@ pub fn draw(
     if in_flight >= MOST_IN_FLIGHT {
         return Drawn::Skipped(Skip::Busy);
     }
-    match spared(policy, scores, spec.target) {
-        Some(Spared::Unfit) => return Drawn::Skipped(Skip::Unfit),
-        Some(Spared::Limited) => return Drawn::Skipped(Skip::Limited),
+    match unfit(policy, scores, (model, facts), spec.target) {
+        Some(skip) => Drawn::Skipped(skip),
+        None => Drawn::To(spec.target),
+    }
+}
+
+/// What of a target keeps a copy of this request from it now.
+#[must_use]
+pub fn unfit(
+    policy: &Policy,
+    scores: Option<&Scores>,
+    (model, facts): (&ModelSpec, &Facts<'_>),
+    target: TargetId,
+) -> Option<Skip> {
+    match spared(policy, scores, target) {
+        Some(Spared::Unfit) => return Some(Skip::Unfit),
+        Some(Spared::Limited) => return Some(Skip::Limited),
         // Nothing else would ever close the circuit of a target that gets nothing but copies, and no
         // client notices a copy that fails.
         Some(Spared::Recovering) | None => {}
     }
-    if is_suitable(policy, model, (facts, spec.target)) {
-        Drawn::To(spec.target)
-    } else {
-        Drawn::Skipped(Skip::Unsuitable)
-    }
+    (!is_suitable(policy, model, (facts, target))).then_some(Skip::Unsuitable)
 }
 
 /// The very filters that clients' requests pass, as if the shadow were their model's only target.

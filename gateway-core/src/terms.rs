@@ -135,9 +135,12 @@ impl References {
         let price = spec.and_then(|t| t.price.as_ref());
         let provider = spec.and_then(|t| policy.provider(t.provider));
         let (cached_tokens, permille) = self.cached(target, provider);
+        let written_tokens = self.written(policy, target, provider);
         let cost = |price: &Price| {
             let tokens = (estimate.input_tokens, estimate.output_tokens);
-            price.exact_cost_with(tokens, (cached_tokens, permille))
+            let whole = price.exact_cost_with(tokens, (cached_tokens, permille));
+            let more = price.exact_write_cost(estimate.input_tokens, written_tokens);
+            PicoUsd(whole.0.saturating_add(more.0))
         };
         Inputs {
             cost: price.map(cost),
@@ -162,6 +165,24 @@ impl References {
                 (tokens, cache.price_permille)
             }
             (_, _) => (0, 1_000),
+        }
+    }
+
+    /// Of its prompt's tokens those that a cold target would be asked to write to its cache: what the
+    /// client marks where its conversation is warm, it marks elsewhere, too.
+    fn written(&self, policy: &Policy, target: TargetId, provider: Option<&ProviderSpec>) -> u64 {
+        let Some(warm) = self.warm.filter(|warm| warm.target != target) else {
+            return 0;
+        };
+        let spec = policy.target(warm.target);
+        let there = spec.and_then(|t| policy.provider(t.provider));
+        let is_marked = |provider: Option<&ProviderSpec>| {
+            let cache = provider.and_then(|p| PromptCache::of(p.kind));
+            cache.is_some_and(|cache| cache.unasked_tokens.is_none())
+        };
+        match is_marked(there) && is_marked(provider) {
+            true => u64::from(warm.tokens).min(self.estimate.input_tokens),
+            false => 0,
         }
     }
 

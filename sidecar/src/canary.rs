@@ -2,11 +2,12 @@
 //!
 //! A canary goes up one step at a time, each step only after it was watched for a whole window and was
 //! shown to be no worse than the baseline; it goes down to nothing as soon as it is shown to be worse.
-//! In between it stays where it is. All of it is lost with the process: then it begins again, with the
-//! first step.
+//! In between it stays where it is. Where it stands is kept over a restart where there is a file for that
+//! (`keep.rs`); what was seen of it is not.
 
 pub mod compare;
 pub mod evidence;
+mod keep;
 #[cfg(test)]
 mod tests;
 
@@ -20,12 +21,13 @@ use crate::Ms;
 use crate::config::{CanaryConfig, Config, PromoteConfig};
 use compare::{Comparison, compare};
 use evidence::{Event, Evidence, Side};
+pub use keep::KeptCanary;
 
 /// The span in which a canary that breaks is seen to break, milliseconds.
 const RECENT_MS: Ms = 5_000;
 
 /// Where a canary stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Its share is the operator's.

@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Take a provider out for maintenance on a running `ark serve`: it gets no new requests, and those
     /// that run end by themselves
     ///
-    /// It lasts as long as that process does; for longer write `drain: true` into ark.yaml.
+    /// It lasts until it is undone; without a file of commands or keys as long as that process does.
     Drain(Drain),
     /// Move a canary of a running `ark serve` by hand
     Canary(OnCanary),
@@ -112,6 +112,10 @@ pub(crate) struct Serve {
     /// it keys are those of the configuration
     #[arg(long, value_name = "FILE", env = "ARK_KEYS")]
     keys: Option<PathBuf>,
+    /// Where to keep what `ark drain` and `ark canary` command, over restarts; by default commands.json
+    /// beside --keys, and without that nowhere
+    #[arg(long, value_name = "FILE", env = "ARK_COMMANDS")]
+    commands: Option<PathBuf>,
     /// Where to serve the admin API: /metrics, /healthz, /readyz and what is under /v1
     #[arg(
         long,
@@ -150,6 +154,7 @@ impl From<Serve> for Options {
             admin: args.admin,
             admin_allow_remote: args.admin_allow_remote,
             keys: args.keys,
+            commands: args.commands,
             envoy_admin: args.envoy_admin,
             filter: args.deployment.filter,
             listen: args.deployment.listen,
@@ -367,16 +372,28 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The trace: Azure's CSV (TIMESTAMP,ContextTokens,GeneratedTokens) or JSONL with at_ms,
-    /// input_tokens and output_tokens, and optionally priority, model, max_tokens and stream
-    #[arg(value_name = "TRACE")]
-    pub(crate) trace: PathBuf,
+    /// The trace: Azure's CSV (TIMESTAMP,ContextTokens,GeneratedTokens), JSONL with at_ms, input_tokens
+    /// and output_tokens, and optionally priority, model, max_tokens and stream; or what is Ark's own:
+    /// its ledger, an export of that, or its records
+    #[arg(value_name = "TRACE", required_unless_present_any = ["fit", "print_providers"])]
+    pub(crate) trace: Option<PathBuf>,
     /// A policy to replay, as ark.yaml; several are compared, the first is held against baselines
-    #[arg(long = "policy", value_name = "FILE", required = true)]
+    #[arg(long = "policy", value_name = "FILE", required_unless_present = "fit")]
     pub(crate) policies: Vec<PathBuf>,
     /// How providers behave, YAML or JSON by provider name; others behave as their tier does
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "fit")]
     pub(crate) providers: Option<PathBuf>,
+    /// Tell how providers behave from Ark's ledger, exports of it or records, together: latencies,
+    /// outages, limits and prices; without TRACE that is all
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) fit: Vec<PathBuf>,
+    /// Write what was told, as a file for --providers
+    #[arg(long, value_name = "FILE", requires = "fit")]
+    pub(crate) model_out: Option<PathBuf>,
+    /// Outages and slow spells when they were, for the trace that was fitted, instead of a process with
+    /// their share of the time and their mean length
+    #[arg(long, requires = "fit")]
+    pub(crate) fit_moments: bool,
     /// Print how the first policy's providers are taken to behave, as a file for --providers, and stop
     #[arg(long)]
     pub(crate) print_providers: bool,

@@ -107,6 +107,8 @@ pub struct Control {
     shadows: Shadows,
     envoy: EnvoyFacts,
     scores: Scores,
+    /// When targets were judged last.
+    judged_at: Ms,
     past: explaining::Past,
     first_sync: Option<Ms>,
     is_open: bool,
@@ -146,6 +148,7 @@ impl Control {
                 sequence: setting.started_unix_ms,
                 ..Scores::default()
             },
+            judged_at: 0,
             past: explaining::Past::default(),
             first_sync: None,
             is_open: false,
@@ -226,9 +229,11 @@ impl Control {
     /// # Errors
     /// It cannot be a worker of Envoy, or is one too many.
     pub fn sync(&mut self, mut request: SyncRequest, now: Ms) -> Result<SyncResponse, TooMany> {
+        let is_waiting = !request.waiting.is_empty();
         let faults = self.workers.heard(&mut request, now)?;
         self.setting.metrics.faults(faults);
         self.first_sync.get_or_insert(now);
+        let is_told = is_waiting || !request.records.is_empty();
         for record in &request.records {
             match self.workers.takes(&request.worker, record.sequence) {
                 true => self.observe(record, now),
@@ -242,6 +247,9 @@ impl Control {
         }
         if !self.opens(now) {
             return Ok(SyncResponse::default());
+        }
+        if is_told {
+            self.rescore_at_once(now);
         }
         let lacks_snapshot = request.snapshot.as_ref() != Some(&self.snapshot.version);
         let lacks_scores = lacks_snapshot || request.scores != self.scores.sequence;

@@ -5,7 +5,7 @@ use std::path::Path;
 use ark_gateway_core::capability::Needs;
 use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::decide::{Caller, Facts, Part};
-use ark_gateway_core::explain::explain;
+use ark_gateway_core::explain::explain_whole;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::rules::unit_of;
 use ark_gateway_core::snapshot::{ModelId, ModelSpec, Snapshot};
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
         requires: requires(args, caller.key, &policy)?,
         warm: None,
     };
-    let explained = explain(&policy, scores.as_ref(), &facts, args.draw)
+    let explained = explain_whole(&policy, scores.as_ref(), &facts, args.draw)
         .ok_or("the snapshot does not have the model")?;
     if args.json {
         let json = serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?;

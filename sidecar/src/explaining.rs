@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use ark_gateway_core::decide::NoTarget;
 use ark_gateway_core::explain::{CandidateView, Explanation, Filter, Scored, Standing};
 use ark_gateway_core::rules::CanaryShare;
-use ark_gateway_core::score::{ModelScore, Scores, TargetScore};
+use ark_gateway_core::score::{KeyLengths, Learnt, ModelScore, Scores, TargetScore};
 use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::{hedge, shadow};
 use serde::Deserialize;
 
 /// What `/v1/scores` says, as far as it is needed; or the scores themselves.
@@ -27,6 +28,8 @@ struct View {
     models: Vec<ModelScore>,
     #[serde(default)]
     canaries: Vec<CanaryShare>,
+    #[serde(default)]
+    lengths: Vec<KeyLengths>,
     #[serde(default)]
     workers: Option<u16>,
 }
@@ -81,6 +84,11 @@ pub fn read_scores(text: &str, snapshot: &Snapshot) -> Result<(Scores, bool), St
         } else {
             view.canaries.clone()
         },
+        lengths: if is_other {
+            Vec::new()
+        } else {
+            view.lengths.clone()
+        },
         workers: view.workers.unwrap_or(1),
     };
     Ok((scores, is_other))
@@ -102,8 +110,11 @@ pub fn render(explained: &Explanation) -> String {
     if let Some(estimate) = explained.estimate {
         let _ = writeln!(
             out,
-            "taken for {} prompt tokens and {} completion tokens ({} if long)",
-            estimate.input_tokens, estimate.output_tokens, estimate.long_output_tokens
+            "taken for {} prompt tokens and {} completion tokens ({} if long){}",
+            estimate.input_tokens,
+            estimate.output_tokens,
+            estimate.long_output_tokens,
+            explained.learnt.map_or("", learnt)
         );
     }
     let _ = match (explained.rule, explained.refused) {
@@ -124,6 +135,7 @@ pub fn render(explained: &Explanation) -> String {
             percent(canary.share.0)
         );
     }
+    out.push_str(&extras(explained));
     let mut candidates: Vec<&CandidateView> = explained.candidates.iter().collect();
     candidates.sort_by_key(|candidate| candidate.rank.unwrap_or(usize::MAX));
     for candidate in candidates {
@@ -144,6 +156,68 @@ pub fn render(explained: &Explanation) -> String {
         }
     }
     out
+}
+
+fn learnt(of: Learnt) -> &'static str {
+    match of {
+        Learnt::Nothing => ", as nothing is known of its answers",
+        Learnt::Model => ", by the model's answers",
+        Learnt::Key => ", by the model's answers to this key",
+    }
+}
+
+/// What is sent besides.
+fn extras(explained: &Explanation) -> String {
+    let mut out = String::new();
+    if let Some(hedge) = &explained.hedge {
+        let provider = hedge.provider.as_deref().unwrap_or("nobody");
+        let _ = match (hedge.after_ms, hedge.skipped) {
+            (Some(ms), _) => writeln!(
+                out,
+                "hedge: after {ms} ms without a first token {provider} is asked too (of {} requests at \
+                 most one)",
+                (1.0 / hedge.budget.max(f32::MIN_POSITIVE)).round()
+            ),
+            (None, Some(why)) => writeln!(out, "hedge: no, {}", unhedged(why)),
+            (None, None) => Ok(()),
+        };
+    }
+    if let Some(shadow) = &explained.shadow {
+        let (to, share) = (&shadow.provider, shadow.share * 100.0);
+        let _ = match shadow.skipped {
+            Some(why) => writeln!(out, "shadow: no copy to {to} now, {}", uncopied(why)),
+            None if shadow.share <= 0.0 => {
+                writeln!(
+                    out,
+                    "shadow: requests of this priority are not copied to {to}"
+                )
+            }
+            None => writeln!(out, "shadow: {share} % of such requests are copied to {to}"),
+        };
+    }
+    out
+}
+
+fn unhedged(why: hedge::Skip) -> &'static str {
+    match why {
+        hedge::Skip::NoTarget => "there is no second target that is well and far from its limits",
+        hedge::Skip::NoDelay => {
+            "it is not known how slow the first target is, or its time-out is first"
+        }
+        hedge::Skip::NoBudget => "the budget is spent",
+        hedge::Skip::Retries => "retries are short",
+    }
+}
+
+fn uncopied(why: shadow::Skip) -> &'static str {
+    match why {
+        shadow::Skip::Unfit => "it is not well",
+        shadow::Skip::Limited => "it is near its limits",
+        shadow::Skip::Unsuitable => "it cannot do what is asked, or must not",
+        shadow::Skip::TooLarge => "the body is too large",
+        shadow::Skip::Busy => "there are too many copies in flight",
+        shadow::Skip::NotSent => "Envoy does not know its route yet",
+    }
 }
 
 fn percent(millionths: u32) -> String {

@@ -79,24 +79,30 @@ impl KeyFile {
             version: VERSION,
             book,
         };
-        let mut bytes = serde_json::to_vec_pretty(&written)?;
-        bytes.push(b'\n');
-        let new = self.0.with_extension("new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, &self.0)?;
-        let folder = self
-            .0
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        replace(&self.0, serde_json::to_vec_pretty(&written)?)
     }
+}
+
+/// Replaces what is in a file, whole or not at all, and on disk before it returns; for its owner alone.
+///
+/// # Errors
+/// The old content stays.
+pub(crate) fn replace(path: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
+    bytes.push(b'\n');
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

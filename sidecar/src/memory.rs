@@ -42,6 +42,8 @@ pub struct Memory {
     faults: f32,
     decode_ms: f32,
     decode_tokens: f32,
+    /// First bytes, ever.
+    answers: u32,
 }
 
 /// One sample for [`Memory`].
@@ -77,6 +79,7 @@ impl Memory {
         }
         if let Some(ttft_us) = sample.ttft_us {
             self.ttft.record(ttft_us, weight);
+            self.answers = self.answers.saturating_add(1);
         }
         if let Some((us, tokens)) = sample.decode {
             self.decode_ms += us as f32 / 1000.0 * weight;
@@ -89,6 +92,12 @@ impl Memory {
     pub fn judged(&self, now: Ms) -> (f32, f32) {
         let weight = self.clock.at(now);
         (self.judged / weight, self.faults / weight)
+    }
+
+    /// How many first bytes there were, ever.
+    #[must_use]
+    pub fn answers(&self) -> u32 {
+        self.answers
     }
 
     /// A quantile of the time to the first byte, milliseconds.
@@ -117,6 +126,12 @@ pub struct Lengths {
 impl Lengths {
     /// Fewest answers that say something.
     const LEAST: f32 = 5.0;
+
+    /// Answers, as far as they are not forgotten at `now`.
+    #[must_use]
+    pub fn answers(&self, now: Ms) -> f32 {
+        self.count / self.clock.at(now)
+    }
 
     /// An answer had so many completion tokens.
     #[allow(clippy::cast_precision_loss, reason = "tokens of one answer")]

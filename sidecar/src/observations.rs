@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ark_gateway_core::record::{AttemptRecord, Outcome, Record, Verdict};
-use ark_gateway_core::score::ModelScore;
+use ark_gateway_core::score::{KeyLengths, ModelScore};
+use ark_gateway_core::snapshot::Snapshot;
 
 use crate::Ms;
 use crate::forecast::Forecaster;
 use crate::headroom::{Account, Fill, Shown, Told};
+use crate::key_lengths::ByKey;
 use crate::memory::Lengths;
 use crate::meter::Limits;
 use crate::probing::is_probe;
@@ -24,6 +26,7 @@ pub struct Observations {
     told: BTreeMap<TargetKey, Told>,
     accounts: BTreeMap<String, Account>,
     lengths: BTreeMap<String, Lengths>,
+    key_lengths: ByKey,
     demands: BTreeMap<String, Demand>,
     /// The moment of the clock's zero, for the time of the day.
     unix_ms: u64,
@@ -63,6 +66,7 @@ impl Observations {
         providers: BTreeMap<String, Limits>,
     ) {
         self.lengths.retain(|model, _| models.contains(model));
+        self.key_lengths.retain(|model| models.contains(model));
         for model in models {
             self.lengths.entry(model.clone()).or_default();
         }
@@ -102,6 +106,10 @@ impl Observations {
             && record.usage.output_tokens > 0
         {
             lengths.record(record.usage.output_tokens, now);
+            if !record.key.is_empty() {
+                let of = (answered_by.as_str(), record.key.as_str());
+                self.key_lengths.record(of, record.usage.output_tokens, now);
+            }
         }
         if is_demand {
             self.ask(record, now);
@@ -194,6 +202,16 @@ impl Observations {
             let used = told.utilisation(now)?;
             Some((key, told.shown(now)?, used))
         })
+    }
+
+    /// How long the answers of models to single keys are, where that is another length than `models` say.
+    pub fn key_lengths(
+        &mut self,
+        snapshot: &Snapshot,
+        models: &[ModelScore],
+        now: Ms,
+    ) -> Vec<KeyLengths> {
+        self.key_lengths.told(snapshot, models, now)
     }
 
     /// How long the answers of a model are.

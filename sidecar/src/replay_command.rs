@@ -5,9 +5,11 @@ use std::path::Path;
 
 use ark_gateway_core::snapshot::{ModelId, Snapshot};
 use ark_sidecar::config;
+use ark_sidecar::replay::fit::{Moments, fit};
 use ark_sidecar::replay::load::{Load, Shape};
 use ark_sidecar::replay::report::Report;
 use ark_sidecar::replay::run::{Candidate, Setting, replay, seconds};
+use ark_sidecar::replay::seen::Seen;
 use ark_sidecar::replay::world::{self, Nature, WorldConfig};
 use ark_sidecar::replay::{html, table, trace};
 use ark_sidecar::serve::shared;
@@ -22,6 +24,13 @@ pub(crate) fn run(args: &Replay) -> Result<(), String> {
     if !(args.rate.is_finite() && args.rate > 0.0) {
         return Err("--rate must be above 0".to_owned());
     }
+    let fitted = match args.fit.as_slice() {
+        [] => None,
+        files => Some(fitted(args, files)?),
+    };
+    if fitted.is_some() && args.trace.is_none() {
+        return Ok(());
+    }
     let policies = args
         .policies
         .iter()
@@ -30,9 +39,9 @@ pub(crate) fn run(args: &Replay) -> Result<(), String> {
     let Some(first) = policies.first().map(|policy| &policy.snapshot) else {
         return Err("give at least one --policy".to_owned());
     };
-    let world = match &args.providers {
-        Some(file) => world_of(file)?,
-        None => WorldConfig::default(),
+    let world = match (&args.providers, fitted) {
+        (Some(file), _) => world_of(file)?,
+        (None, fitted) => fitted.unwrap_or_default(),
     };
     warn_of_strangers(&world, &policies);
     if args.print_providers {
@@ -55,7 +64,8 @@ pub(crate) fn run(args: &Replay) -> Result<(), String> {
             show_progress(done, all);
         }
     })?;
-    let trace = args.trace.display().to_string();
+    let trace = args.trace.as_ref();
+    let trace = trace.map_or_else(String::new, |trace| trace.display().to_string());
     let span_s = seconds(load.span());
     let report = Report::new(trace, args.seed, setting.workers, span_s, &runs);
     let in_colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -90,6 +100,30 @@ fn world_of(file: &Path) -> Result<WorldConfig, String> {
     }
     let text = std::fs::read_to_string(file).map_err(unreadable)?;
     world::parse(&text).map_err(|problem| format!("{}: {problem}", file.display()))
+}
+
+/// How providers behaved, by these files; says what it came from.
+fn fitted(args: &Replay, files: &[std::path::PathBuf]) -> Result<WorldConfig, String> {
+    let seen = Seen::read(files)?;
+    if seen.attempts.is_empty() {
+        return Err("--fit: there is no attempt in what was given".to_owned());
+    }
+    let moments = match args.fit_moments {
+        true => Moments::AsTheyWere,
+        false => Moments::Process,
+    };
+    let fit = fit(&seen, moments);
+    for view in &fit.views {
+        eprintln!("{view}");
+    }
+    if let Some(file) = &args.model_out {
+        let text = serde_json::to_string_pretty(&fit.world).map_err(|error| error.to_string())?;
+        write(file, &(text + "\n"))?;
+    } else if args.trace.is_none() {
+        let text = serde_json::to_string_pretty(&fit.world).map_err(|error| error.to_string())?;
+        println!("{text}");
+    }
+    Ok(fit.world)
 }
 
 fn warn_of_strangers(world: &WorldConfig, policies: &[Candidate]) {
@@ -142,7 +176,12 @@ fn load(args: &Replay, snapshot: &Snapshot, model: ModelId) -> Result<Load, Stri
         mix: args.mix,
         seed: args.seed,
     };
-    Ok(Load::new(trace::read(&args.trace)?, snapshot, model, shape))
+    let file = args.trace.as_ref().ok_or("give a trace")?;
+    let (arrivals, word) = trace::read_any(file)?;
+    if let Some(word) = word {
+        eprintln!("note: {word}");
+    }
+    Ok(Load::new(arrivals, snapshot, model, shape))
 }
 
 fn show_progress(done: u64, all: u64) {

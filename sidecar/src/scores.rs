@@ -35,6 +35,8 @@ const PROBES_PER_S: f32 = 3.0;
 const USUAL_EXPLORATION: f32 = 0.02;
 /// Most that exploration is multiplied with for probes.
 const MOST_PROBING: f32 = 5.0;
+/// Answers after which a target is known, however long ago they were.
+const SEEN_ANSWERS: u32 = 5;
 /// Age after which Envoy's gauges are not believed, milliseconds.
 const GAUGE_MAX_AGE_MS: Ms = 3_500;
 
@@ -121,6 +123,7 @@ pub fn assess(inputs: &Inputs<'_>, now: Ms) -> TargetScore {
         unavailable: gauges.is_some_and(|g| g.total > 0 && g.healthy == 0),
         circuit,
         explore,
+        unseen: explore > 0.0 && memory.is_none_or(|m| m.answers() < SEEN_ANSWERS),
     }
 }
 
@@ -177,8 +180,10 @@ fn ttft_ms(mut decisive: View, [recent, whole]: [&View; 2], inputs: &Inputs<'_>)
     let ten = decisive.ttft.quantile_ms(0.95);
     match (ten, usual) {
         (Some(ten), _) if decisive.ttft.len() >= LEAST_SAMPLES => {
-            let short = recent.ttft.quantile_ms(0.95);
             let enough = recent.ttft.len() >= LEAST_SAMPLES;
+            let mut recent = recent.clone();
+            recent.add_waiting(inputs.waiting_ms);
+            let short = recent.ttft.quantile_ms(0.95);
             Some(short.filter(|_| enough).map_or(ten, |short| short.max(ten)))
         }
         (_, Some(usual)) => {
@@ -241,6 +246,7 @@ pub fn differs(old: &TargetScore, new: &TargetScore) -> bool {
         || moved(Some(old.explore), Some(new.explore), 0.2, 0.0)
         || old.unavailable != new.unavailable
         || old.circuit != new.circuit
+        || old.unseen != new.unseen
 }
 
 /// Whether a model's answers have become longer or shorter by more than a tenth.

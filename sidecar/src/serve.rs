@@ -25,6 +25,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::command_file::{CommandFile, Kept};
 use crate::config::LedgerStore;
 use crate::control::{Control, Loaded, Setting};
 use crate::credential::Secret;
@@ -55,6 +56,8 @@ pub struct Options {
     pub admin_allow_remote: bool,
     /// Where keys are kept that are made while Ark runs.
     pub keys: Option<PathBuf>,
+    /// Where operators' commands are kept; by default beside the keys.
+    pub commands: Option<PathBuf>,
     /// Envoy's admin interface, `host:port`.
     pub envoy_admin: String,
     /// `ark_filter.wasm`, as Envoy sees it.
@@ -83,7 +86,11 @@ pub async fn run(options: Options) -> Result<(), String> {
     if let Some(file) = &key_file {
         control.replace_keys(file.load()?, 0);
     }
+    let commands = restored(&options, &mut control)?;
     let shared = Shared::with_quota(control, key_file, quota);
+    if let Some((file, kept)) = commands {
+        shared.keep_commands_in(file, kept);
+    }
     let admin = TcpListener::bind(options.admin).await.map_err(|error| {
         format!(
             "cannot listen on {}: {error}; choose another with --admin",
@@ -129,6 +136,33 @@ pub async fn run(options: Options) -> Result<(), String> {
         tracing::info!("ark stopped");
     }
     result
+}
+
+/// Where commands are kept: where the operator says, or else beside the keys.
+fn command_file(options: &Options) -> Result<Option<CommandFile>, String> {
+    let beside = |keys: &PathBuf| keys.with_file_name("commands.json");
+    let path = options.commands.clone();
+    let path = path.or_else(|| options.keys.as_ref().map(beside));
+    match path {
+        Some(path) if options.keys.as_ref() == Some(&path) => Err(format!(
+            "{} cannot hold keys and commands; choose another file with --commands",
+            path.display()
+        )),
+        path => Ok(path.map(CommandFile::new)),
+    }
+}
+
+/// Takes up what was commanded before, and says where that is.
+fn restored(
+    options: &Options,
+    control: &mut Control,
+) -> Result<Option<(CommandFile, Kept)>, String> {
+    let Some(file) = command_file(options)? else {
+        return Ok(None);
+    };
+    let kept = file.load()?;
+    control.restore(&kept, 0);
+    Ok(Some((file, kept)))
 }
 
 /// An admin port that others reach has tokens, or the operator's word that they may read.
@@ -196,6 +230,7 @@ async fn tick(shared: Arc<Shared>) -> Result<Infallible, String> {
         tick.tick().await;
         let now = shared.now();
         shared.control().tick(now, shared::today());
+        shared.keep_commands();
     }
 }
 

@@ -13,6 +13,7 @@ import pytest
 from harness import config, parts
 from harness.client import CHAT, PROMPT, Client
 from harness.h2 import send_with_trailers
+from harness.http import plain
 from harness.stack import Stack, make_stack
 from harness.trap import with_trap
 from harness.waiting import eventually
@@ -129,7 +130,7 @@ def ask(client: Client, model: str, script: str | None, stream: bool):
 def hang_up(stack: Stack) -> None:
     headers = {"authorization": f"Bearer {CLIENT_KEY}", "x-demo-script": "*=chunks:200+chunk-delay:20"}
     with (
-        httpx.Client(trust_env=False, headers=headers) as http,
+        plain(headers=headers) as http,
         http.stream("POST", stack.url + CHAT, json=body("all", True)) as reply,
     ):
         next(reply.iter_raw())
@@ -137,7 +138,7 @@ def hang_up(stack: Stack) -> None:
 
 def operate(stack: Stack) -> None:
     """What operators do, and do wrong."""
-    with httpx.Client(trust_env=False) as stranger:
+    with plain() as stranger:
         url = f"{stack.admin_url}/v1/keys/{PROMPT_MARK}"
         assert stranger.get(url, headers={"authorization": f"Bearer {CLIENT_KEY}"}).status_code == 401
     stack.get(f"{stack.admin_url}/v1/spend?group_by={CLIENT_KEY}")

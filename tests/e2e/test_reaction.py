@@ -29,6 +29,10 @@ STANDARD = {
 }
 
 
+# The load tells of itself so often in a second.
+QUARTERS = 4
+
+
 def text_of(prices: dict[str, float]):
     """An `ark.yaml` whose one model has a target for each price."""
 
@@ -57,20 +61,30 @@ class Scene:
             FLEET, text_of(prices), workers=2, scripted={"latency": LATENCY}
         )
         options = ["--model", "chat", "--rate", "100", "--seconds", str(seconds)]
+        options += ["--progress-ms", "250"]
         self.load = TrafficLoad(self.stack.folder, self.stack.url, *options)
-        eventually(lambda: len(self.load.seconds()) >= 3, 10, "the load runs")
+        eventually(lambda: len(self.load.seconds()) >= 3 * QUARTERS, 10, "the load runs")
+
+    def shares(self, name: str, since: int) -> list[float]:
+        """Of each second that began after so many quarters of one, by when answers came."""
+        quarters = [line["landed_count"] for line in self.load.seconds()[since:]]
+        seconds = [quarters[n : n + QUARTERS] for n in range(len(quarters) - QUARTERS + 1)]
+        counts = [
+            (sum(part.get(name, 0) for part in second), sum(sum(part.values()) for part in second))
+            for second in seconds
+        ]
+        return [own / every for own, every in counts if every]
 
     def share(self, name: str) -> float:
         """Of the last whole second."""
-        return self.load.seconds()[-1]["landed"].get(name, 0.0)
+        return self.shares(name, len(self.load.seconds()) - QUARTERS)[-1]
 
     def await_share(self, name: str, holds, timeout_s: float, what: str) -> float:
         """Seconds until the share of a whole second that began after this call is so."""
         watch, since = Stopwatch(), len(self.load.seconds())
 
         def holds_by_now() -> bool:
-            later = self.load.seconds()[since + 1 :]
-            shares = [second["landed"].get(name, 0.0) for second in later]
+            shares = self.shares(name, since + 1)
             assert any(holds(share) for share in shares), shares
             return True
 
@@ -107,7 +121,7 @@ def test_what_slows_tenfold_is_left_within_seconds_and_taken_back(
     scene = Scene(fresh_stack, PRICES, 90)
     scene.await_share("cheap", most, 20, "the cheapest has most of the load")
     scene.stack.fleet.control("cheap", latency_factor=10)
-    # A second that began after it and is whole: what was measured is up to two seconds less.
+    # A second of answers that began after it: the load had moved a second before that ended.
     left_s = scene.await_share("cheap", few, 12, "the slow one has been left")
     always(lambda: few(scene.share("cheap")), 3, "it stays so")
     scene.stack.fleet.control("cheap", latency_factor=1)

@@ -13,6 +13,9 @@ pub use error::BodyError;
 /// Most bytes of a model's name.
 pub const MODEL_LIMIT_BYTES: usize = 256;
 
+/// A `prompt_cache_key` beyond this is not looked at.
+const CACHE_KEY_LIMIT_BYTES: usize = 512;
+
 const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
     Wanted {
         name,
@@ -21,7 +24,7 @@ const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
     }
 }
 
-static WANTED: [Wanted; 8] = [
+static WANTED: [Wanted; 9] = [
     Wanted {
         // Two models are one for the gateway's allow-list and another for the provider.
         unique: true,
@@ -35,6 +38,7 @@ static WANTED: [Wanted; 8] = [
     wanted("tools", 16),
     wanted("functions", 16),
     wanted("response_format", 1024),
+    wanted("prompt_cache_key", CACHE_KEY_LIMIT_BYTES),
 ];
 
 /// What a request's body says; the offsets are into that very body.
@@ -56,6 +60,8 @@ pub struct RequestFacts {
     pub tools: bool,
     /// Whether the answer must follow a JSON schema.
     pub json_schema: bool,
+    /// The `prompt_cache_key` as it stands, quotes included, where it is a string.
+    pub prompt_cache_key: Option<Vec<u8>>,
     /// The offset just after the object's `{`; a body has at least a `model`, so members follow.
     pub object_open: usize,
     /// Bytes of the body.
@@ -84,7 +90,7 @@ pub enum StreamOptions {
 
 /// Reads a request's body chunk by chunk; holds a few small values, whatever the body's size.
 #[derive(Debug)]
-pub struct RequestInspector(ObjectScanner<8>);
+pub struct RequestInspector(ObjectScanner<9>);
 
 impl Default for RequestInspector {
     fn default() -> Self {
@@ -129,6 +135,7 @@ impl RequestInspector {
             tools,
             functions,
             format,
+            cache_key,
         ] = &members;
         let (model, model_span) = fields::model(model.as_ref())?;
         let (stream_options, include_usage) = fields::stream_options(options.as_ref())?;
@@ -144,6 +151,7 @@ impl RequestInspector {
             },
             tools: fields::any_element(tools.as_ref()) || fields::any_element(functions.as_ref()),
             json_schema: fields::json_schema(format.as_ref()),
+            prompt_cache_key: fields::text(cache_key.as_ref()),
             object_open,
             body_len,
         })

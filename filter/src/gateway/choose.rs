@@ -89,7 +89,7 @@ impl GatewayFilter {
         let needs = self.needs(&policy, spec, (client, &facts))?;
         let refused = self.refused(&policy, spec, client)?;
         let now = host::now();
-        let warm = self.warm(model, admission.key, now);
+        let warm = self.warm((model, admission.key), (&facts, needs.input_tokens), now);
         let asked = Facts {
             model,
             priority,
@@ -174,13 +174,24 @@ impl GatewayFilter {
     }
 
     /// Where the conversation is warm; notes which one it is, for when its answer has come.
-    fn warm(&self, model: ModelId, key: u32, now: Nanos) -> Option<Warm> {
-        let (opening, live) = (self.opening?, self.live.as_ref()?);
+    fn warm(
+        &self,
+        (model, key): (ModelId, u32),
+        (facts, input_tokens): (&RequestFacts, u64),
+        now: Nanos,
+    ) -> Option<Warm> {
+        // Without an opening it is too short for any vendor to cache. What the client calls its
+        // conversation says more than how it begins.
+        let opening = self.opening?;
+        let named = facts.prompt_cache_key.as_deref();
+        let opening = named.map_or(opening, |name| vm::with(|vm| vm.opening(name)));
+        let live = self.live.as_ref()?;
         let (conversation, warm) = vm::with(|vm| {
             let conversation = vm.conversation(opening, key, model);
             (
                 conversation,
-                vm.affinity.find(conversation, now / 1_000_000),
+                vm.affinity
+                    .find(conversation, input_tokens, now / 1_000_000),
             )
         });
         live.borrow_mut().conversation = Some(conversation);

@@ -298,6 +298,65 @@ fn a_target_is_explored_only_where_it_may_be_better_or_waits_for_probes() {
 }
 
 #[test]
+fn what_was_never_seen_is_met_by_standard_requests_before_critical_ones_need_it() {
+    let policy = policy();
+    let explored = |priority: Priority| {
+        let mut targets = vec![measured(100.0); 5];
+        targets[0] = TargetScore {
+            explore: 1.0,
+            unseen: true,
+            ..TargetScore::default()
+        };
+        targets[0].hoped_failure_rate = Some(0.1);
+        targets[0].hoped_ttft_ms = Some(90_000.0);
+        let scores = scores(policy.snapshot(), targets);
+        (0..4_000u64)
+            .filter(|draw| {
+                let decision = decide(&policy, Some(&scores), &facts(priority), *draw).unwrap();
+                decision.rule == Rule::Explore
+            })
+            .count()
+    };
+    assert!((150..260).contains(&explored(Priority::Standard)), "5 %");
+    assert_eq!(explored(Priority::Batch), 0, "it is the dearest");
+    assert_eq!(explored(Priority::Critical), 0);
+}
+
+#[test]
+fn a_keys_own_answers_say_how_long_its_next_one_will_be() {
+    use crate::score::{KeyLengths, Learnt, ModelScore};
+    let policy = policy();
+    let length = |key, tokens| KeyLengths {
+        key,
+        model: ModelId(0),
+        output_tokens: tokens,
+        long_output_tokens: tokens * 2,
+    };
+    let mut scores = scores(policy.snapshot(), vec![measured(100.0); 5]);
+    scores.models = vec![ModelScore {
+        output_tokens: Some(300),
+        long_output_tokens: Some(900),
+    }];
+    scores.lengths = vec![length(0, 20), length(3, 700)];
+    let text = serde_json::to_string(&scores).unwrap();
+    assert!(text.contains("[3,0,700,1400]"), "{text}");
+    assert_eq!(serde_json::from_str::<Scores>(&text).unwrap(), scores);
+    for (key, tokens, of) in [
+        (Some(0), 20, Learnt::Key),
+        (Some(1), 300, Learnt::Model),
+        (Some(3), 700, Learnt::Key),
+        (None, 300, Learnt::Model),
+    ] {
+        let mut asked = facts(Priority::Standard);
+        asked.caller.key = key;
+        let explained = crate::explain::explain(&policy, Some(&scores), &asked, 0).unwrap();
+        assert_eq!(explained.estimate.unwrap().output_tokens, tokens);
+        assert_eq!(explained.learnt, Some(of));
+    }
+    assert_eq!(scores.learnt(ModelId(1), Some(0)).1, Learnt::Nothing);
+}
+
+#[test]
 fn futile_retries_end_in_fewer_attempts() {
     let policy = policy();
     let attempts = |priority| order(decide(&policy, None, &facts(priority), 0)).len();
@@ -511,6 +570,47 @@ fn a_conversation_stays_where_its_prompt_is_cached_unless_leaving_is_worth_more(
 }
 
 /// What is saved is the cached part of the prompt at its discount, and no more than the prompt.
+/// What its client marks for the cache of one provider, it would have to write to another's, at that one's
+/// price for writing.
+#[test]
+fn a_cold_cache_costs_what_writing_it_costs() {
+    use crate::money::MicroUsdPerMillion;
+    use crate::snapshot::ProviderKind;
+    let cost_at = |warm_kind, cold_kind| {
+        let mut snapshot = demo();
+        let [first, second] = [0, 1].map(|n: usize| usize::from(snapshot.targets[n].provider.0));
+        snapshot.providers[first].kind = warm_kind;
+        snapshot.providers[second].kind = cold_kind;
+        let price = snapshot.targets[1].price.as_mut().unwrap();
+        price.parts.cache_write = Some(MicroUsdPerMillion(price.input.0 * 5 / 4));
+        let input = price.input.0;
+        let policy = Policy::new(snapshot).unwrap();
+        let cost = |warm| {
+            let known = scores(policy.snapshot(), vec![measured(100.0); 5]);
+            let asked = Facts {
+                warm,
+                ..facts(Priority::Standard)
+            };
+            let explained = crate::explain::explain(&policy, Some(&known), &asked, 0).unwrap();
+            explained.candidates[1].scored.as_ref().unwrap().inputs.cost
+        };
+        let warm = Warm {
+            target: TargetId(0),
+            tokens: 800,
+        };
+        let more = cost(Some(warm)).unwrap().0 - cost(None).unwrap().0;
+        (more, input / 4 * 800)
+    };
+    let (more, writing) = cost_at(ProviderKind::Anthropic, ProviderKind::Bedrock);
+    assert_eq!(more, writing);
+    for (warm, cold) in [
+        (ProviderKind::Openai, ProviderKind::Anthropic),
+        (ProviderKind::Anthropic, ProviderKind::Openai),
+    ] {
+        assert_eq!(cost_at(warm, cold).0, 0, "nobody marks anything there");
+    }
+}
+
 #[test]
 fn a_warm_target_costs_what_it_would_charge() {
     let policy = policy();

@@ -31,6 +31,7 @@ fn measured() -> impl Strategy<Value = TargetScore> {
                 metered: None,
                 hoped_ttft_ms: ttft_ms.map(|ms| ms / 3.0),
                 hoped_failure_rate: Some(0.001),
+                unseen: explore > 2.0,
             },
         )
 }
@@ -165,4 +166,60 @@ fn in_short_it_fits_into_a_header_and_says_what_it_left_out() {
     let text = serde_json::to_string(&Compact::new(&explained, 1)).unwrap();
     assert!(text.contains(r#""more":3"#) && text.len() < 600, "{text}");
     assert!(!text.contains('\n'));
+}
+
+#[test]
+fn what_is_sent_besides_is_explained_where_there_is_room_for_it() {
+    use crate::snapshot::{HedgeSpec, ShadowSpec};
+    let explained = |score: TargetScore, priority: Priority| {
+        let mut snapshot = demo();
+        let model = &mut snapshot.models[0];
+        let copied = model.targets.remove(2);
+        model.hedge = Some(HedgeSpec {
+            after_ms: None,
+            at_least_ms: 200,
+            budget: 0.05,
+            priorities: vec![Priority::Critical],
+        });
+        model.shadow = Some(ShadowSpec {
+            target: copied,
+            share: 0.1,
+            priorities: vec![Priority::Batch],
+            body_limit_bytes: 1_000,
+        });
+        let policy = Policy::new(snapshot).unwrap();
+        let scores = Scores {
+            snapshot: policy.snapshot().version.clone(),
+            targets: vec![score; 5],
+            ..Scores::default()
+        };
+        let asked = facts(priority, None, false);
+        explain_whole(&policy, Some(&scores), &asked, 0).unwrap()
+    };
+    let well = TargetScore {
+        ttft_ms: Some(350.0),
+        tpot_ms: Some(1.0),
+        ..TargetScore::default()
+    };
+    let critical = explained(well, Priority::Critical);
+    let hedge = critical.hedge.unwrap();
+    assert_eq!((hedge.after_ms, hedge.skipped), (Some(350), None));
+    let second = critical.candidates.iter().find(|c| c.rank == Some(2));
+    assert_eq!(hedge.provider, second.map(|c| c.provider.clone()));
+    let shadow = critical.shadow.unwrap();
+    assert_eq!((shadow.share, shadow.skipped), (0.0, None));
+    let batch = explained(well, Priority::Batch);
+    assert!(batch.hedge.is_none(), "not of its priority");
+    assert!((batch.shadow.unwrap().share - 0.1).abs() < 1e-6);
+    let full = TargetScore {
+        utilisation: Some(0.9),
+        ..well
+    };
+    let busy = explained(full, Priority::Critical);
+    assert_eq!(
+        busy.hedge.unwrap().skipped,
+        Some(crate::hedge::Skip::NoTarget)
+    );
+    let skipped = busy.shadow.unwrap().skipped;
+    assert_eq!(skipped, Some(crate::shadow::Skip::Limited));
 }

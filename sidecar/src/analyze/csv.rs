@@ -33,7 +33,7 @@ pub(super) fn scan<'a>(
 }
 
 /// The cells of a header.
-pub(super) fn cells(line: &[u8], delimiter: u8) -> Option<Vec<&[u8]>> {
+pub(crate) fn cells(line: &[u8], delimiter: u8) -> Option<Vec<&[u8]>> {
     let (mut cells, mut rest) = (Vec::new(), Some(line));
     while let Some(text) = rest {
         let (found, after) = cell(text, delimiter)?;

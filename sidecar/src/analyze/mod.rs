@@ -5,7 +5,7 @@
 
 pub mod anomaly;
 mod block;
-mod csv;
+pub(crate) mod csv;
 mod fact;
 mod format;
 pub mod html;

@@ -1,7 +1,7 @@
 //! What is not wrong with a configuration, but that its operator should know of.
 
 use ark_gateway_core::money::PriceBasis;
-use ark_gateway_core::snapshot::ProviderKind;
+use ark_gateway_core::snapshot::{Order, ProviderKind};
 
 use super::compile::price::Prices;
 use super::{
@@ -35,6 +35,7 @@ pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
     let told: Vec<String> = warnings.iter().map(|w| w.path.clone()).collect();
     warnings.extend(unknown.filter(|w| !told.contains(&format!("{}.price", w.path))));
     warn_of_keys(config, &mut warnings);
+    warn_of_orders(config, &mut warnings);
     warnings
 }
 
@@ -104,6 +105,20 @@ fn out_of_date(price: PriceConfig, today: Date) -> Option<String> {
         (_, Some(until)) if until < today => Some(format!("was valid until {until}")),
         (Some(from), _) if today < from => Some(format!("is valid only from {from}")),
         _ => None,
+    }
+}
+
+/// Weights draw the order, and with one target there is none: whatever else is said of it does nothing.
+fn warn_of_orders(config: &Config, warnings: &mut Vec<Problem>) {
+    for (m, model) in config.models.iter().enumerate() {
+        if model.order == Order::Listed && model.targets.iter().any(|t| t.weight.is_some()) {
+            warnings.push(Problem {
+                path: format!("models[{m}].order"),
+                message: "listed does nothing, as the targets have weights, which draw the order"
+                    .to_owned(),
+                hint: Some("remove order, or the weights".to_owned()),
+            });
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Providers that are taken out for maintenance: by the file, at a time, or by an operator's command.
 //!
 //! A drain is in the snapshot, so that workers keep to it when they no longer hear of the sidecar.
-//! A command lasts as long as this process; for longer the file says `drain`.
+//! A command lasts until it is undone, over restarts where there is a file to keep it in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use super::Control;
 use crate::Ms;
+use crate::command_file::Kept;
 use crate::config::{Config, DrainConfig, ProviderConfig};
 use crate::rollout::State;
 
 /// Who drains what.
 #[derive(Default)]
 pub(super) struct Drains {
-    /// By command: since when.
-    commanded: BTreeMap<String, Ms>,
+    /// By command: since when, milliseconds since the Unix epoch.
+    commanded: BTreeMap<String, u64>,
     /// By whatever: the names that the snapshot has.
     now: BTreeSet<String>,
 }
@@ -98,13 +99,14 @@ impl Control {
     }
 
     fn drain_of(&self, provider: &ProviderConfig, now: Ms) -> Option<DrainView> {
-        let unix_s = (self.setting.started_unix_ms + now) / 1_000;
+        let unix_ms = self.setting.started_unix_ms + now;
+        let unix_s = unix_ms / 1_000;
         let file = provider.drain == DrainConfig::Always;
         let commanded = self.drains.commanded.get(&provider.name);
         let view = DrainView {
             file,
             window: !file && provider.drain.holds_at(unix_s),
-            commanded_ms_ago: commanded.map(|since| now.saturating_sub(*since)),
+            commanded_ms_ago: commanded.map(|since| unix_ms.saturating_sub(*since)),
         };
         (view.file || view.window || view.commanded_ms_ago.is_some()).then_some(view)
     }
@@ -133,7 +135,9 @@ impl Control {
         );
         match is_on {
             true => {
-                self.drains.commanded.entry(name.to_owned()).or_insert(now);
+                let unix_ms = self.setting.started_unix_ms + now;
+                let since = self.drains.commanded.entry(name.to_owned());
+                since.or_insert(unix_ms);
             }
             false => {
                 self.drains.commanded.remove(name);
@@ -145,6 +149,26 @@ impl Control {
         let mut views = self.provider_views(now).into_iter();
         let own = views.find(|view| view.name == name);
         own.ok_or_else(|| "it has gone".to_owned())
+    }
+
+    /// What operators have commanded, and where canaries have come to: what a restart must not undo.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept {
+            drains: self.drains.commanded.clone(),
+            canaries: self.canaries.kept(),
+        }
+    }
+
+    /// Takes up what a process before this one was commanded; what is not configured any more is
+    /// forgotten.
+    pub fn restore(&mut self, kept: &Kept, now: Ms) {
+        self.drains.commanded.clone_from(&kept.drains);
+        self.canaries.restore(&kept.canaries, now);
+        self.show_canaries();
+        if self.note_drains(now) {
+            self.apply_drains(now);
+        }
     }
 
     /// `/v1/providers`.

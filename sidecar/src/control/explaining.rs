@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use ark_gateway_core::basis::{Basis, redecide};
 use ark_gateway_core::capability::Capability;
-use ark_gateway_core::explain::{Explanation, explain};
+use ark_gateway_core::decide::Caller;
+use ark_gateway_core::explain::{Explanation, explain_whole};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::Record;
@@ -39,6 +40,8 @@ pub struct Question {
     needs: Vec<Capability>,
     /// The provider that it pins.
     provider: Option<String>,
+    /// The id of the key that it comes with.
+    key: Option<String>,
     /// The random number that draws among near-equals, hex digits.
     draw: Option<String>,
     /// What the worker has in flight, by provider.
@@ -115,6 +118,11 @@ impl Control {
             let id = policy.provider_named(name);
             id.ok_or_else(|| format!("there is no provider {name:?}"))
         };
+        let key = |id: &String| {
+            let at = self.snapshot.keys.iter().position(|key| key.id == *id);
+            let at = at.and_then(|at| u32::try_from(at).ok());
+            at.ok_or_else(|| format!("there is no key {id:?}"))
+        };
         let in_flight = question
             .in_flight
             .iter()
@@ -130,6 +138,10 @@ impl Control {
             pin: question.provider.as_ref().map(provider).transpose()?,
             in_flight,
             priority: question.priority,
+            caller: Caller {
+                key: question.key.as_ref().map(key).transpose()?,
+                unit: None,
+            },
             ..Basis::default()
         };
         let model = &question.model;
@@ -142,7 +154,7 @@ impl Control {
         })?;
         basis.assume(&policy);
         let facts = basis.facts(id);
-        let explained = explain(&policy, Some(&self.scores), &facts, basis.draw);
+        let explained = explain_whole(&policy, Some(&self.scores), &facts, basis.draw);
         Ok(Answered {
             explained: explained.ok_or("the model is not there now")?,
             newest_attempt_age_ms: self.ages(now),
@@ -159,7 +171,7 @@ impl Control {
             .model_named(&record.model)
             .ok_or("the snapshot does not have the model")?;
         let facts = basis.facts(model);
-        let explained = explain(&policy, scores, &facts, basis.draw);
+        let explained = explain_whole(&policy, scores, &facts, basis.draw);
         let order: Vec<TargetId> = again.targets().collect();
         Ok(Answered {
             explained: explained.ok_or("the snapshot does not have the model")?,

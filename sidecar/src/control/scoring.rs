@@ -5,18 +5,37 @@ use ark_gateway_core::snapshot::TargetSpec;
 
 use super::Control;
 use crate::Ms;
+use crate::key_lengths;
 use crate::scores::{self, Inputs};
 
 /// Over which the rate of attempts is taken, seconds.
 const RATE_SPAN_S: u64 = 10;
 
+/// Least time between two judgements, milliseconds: what a worker says is in the answer that it gets.
+const JUDGE_LEAST_MS: Ms = 100;
+/// And so much more for each target: judging one takes microseconds, and all are judged.
+const JUDGE_TARGETS_PER_MS: usize = 4;
+/// The tick judges at any rate.
+const JUDGE_MOST_MS: Ms = 250;
+
 impl Control {
+    /// Judges anew on a worker's word, unless that has just been done.
+    pub(super) fn rescore_at_once(&mut self, now: Ms) {
+        let targets = self.snapshot.targets.len() / JUDGE_TARGETS_PER_MS;
+        let pause = JUDGE_LEAST_MS + Ms::try_from(targets).unwrap_or(Ms::MAX);
+        if now.saturating_sub(self.judged_at) >= pause.min(JUDGE_MOST_MS) {
+            self.rescore(now);
+        }
+    }
+
     /// Judges all targets anew; what has not changed beyond noise is no news for the workers.
     pub(super) fn rescore(&mut self, now: Ms) {
+        self.judged_at = now;
         self.notice_waiting(now);
         self.observations.advance(now);
         let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
         let models = self.lengths(now);
+        let lengths = self.observations.key_lengths(&self.snapshot, &models, now);
         let canaries = self.canary_shares();
         let workers = u16::try_from(self.workers.live(now).count().max(1)).unwrap_or(u16::MAX);
         let told = &self.scores;
@@ -29,6 +48,7 @@ impl Control {
                 .iter()
                 .zip(&targets)
                 .any(|(old, new)| scores::differs(old, new))
+            && !key_lengths::differ(&told.lengths, &lengths)
             && told.models.len() == models.len()
             && !told
                 .models
@@ -41,6 +61,7 @@ impl Control {
                 sequence: told.sequence + 1,
                 targets,
                 models,
+                lengths,
                 canaries,
                 workers,
             };

@@ -14,6 +14,7 @@ use crate::credential::Secret;
 use crate::testing::{self, attempt, config_yaml, record, setting};
 
 mod ahead;
+mod at_once;
 
 const TODAY: &str = "2026-01-15";
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ark_gateway_core::rules::CanaryShare;
-use ark_gateway_core::score::{ModelScore, TargetScore};
+use ark_gateway_core::score::{KeyLengths, ModelScore, TargetScore};
 use serde::Serialize;
 
 use super::Control;
@@ -86,6 +86,10 @@ pub struct ScoresView {
     canaries: Vec<CanaryShare>,
     /// How long the answers of each of the snapshot's models have been.
     models: Vec<ModelScore>,
+    /// The same of single keys whose answers are of another length: key and model by their places in the
+    /// snapshot, mean and P99.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lengths: Vec<KeyLengths>,
     targets: Vec<ScoredTarget>,
 }
 
@@ -93,6 +97,9 @@ pub struct ScoresView {
 struct ScoredTarget {
     models: Vec<String>,
     provider: String,
+    /// Where the provider is: one with several regions is a provider for each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
     upstream_model: String,
     /// What is measured at this moment.
     now: TargetScore,
@@ -197,6 +204,7 @@ impl Control {
                     .map(|m| m.name.clone())
                     .collect(),
                 provider: provider.map(|p| p.name.clone()).unwrap_or_default(),
+                region: provider.and_then(|p| p.region.clone()),
                 upstream_model: spec.model.clone(),
                 now: measured,
                 explained,
@@ -208,6 +216,7 @@ impl Control {
             workers: self.scores.workers,
             canaries: self.scores.canaries.clone(),
             models: self.scores.models.clone(),
+            lengths: self.scores.lengths.clone(),
             targets: targets.collect(),
         }
     }

@@ -42,6 +42,7 @@ pub(super) struct Rules {
     canary_share: Family<ModelLabels, Gauge<f64, AtomicU64>>,
     canary_moves: Family<MoveLabels, Counter>,
     drained: Family<DrainLabels, Gauge>,
+    unkept: Counter,
 }
 
 impl Rules {
@@ -65,6 +66,11 @@ impl Rules {
             "provider_drained",
             "Whether a provider is drained for maintenance",
             self.drained.clone(),
+        );
+        registry.register(
+            "commands_unkept",
+            "Failed attempts to write operators' commands down",
+            self.unkept.clone(),
         );
     }
 }
@@ -100,6 +106,11 @@ impl Metrics {
             reason,
         };
         self.rules.canary_moves.get_or_create(&labels).inc();
+    }
+
+    /// Counts a failed attempt to write down what operators have commanded.
+    pub fn commands_unkept(&self) {
+        self.rules.unkept.inc();
     }
 
     /// Shows of each provider, and of no other, whether it is drained.

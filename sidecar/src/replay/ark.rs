@@ -4,6 +4,7 @@
 //! Nothing here judges. Workers call [`decide`], the control plane [`scores::assess`], both as in
 //! production; this is the wire between them, with its delays.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use ark_gateway_core::capability::Needs;
@@ -22,7 +23,7 @@ use super::plane::{Plane, Told};
 use crate::window::Sample;
 
 /// How often the control plane judges anew.
-const SCORE_US: Us = 200_000;
+const SCORE_US: Us = 250_000;
 /// How often the filter looks whether it has something to say.
 const LOOK_US: Us = 100_000;
 /// How often it says something even if it has nothing.
@@ -46,6 +47,8 @@ struct Worker {
     heard: Option<Us>,
     synced: Us,
     told: Vec<Told>,
+    /// Attempts of requests that have not ended: a record is of a whole request.
+    untold: BTreeMap<u64, Vec<Told>>,
     next: Us,
 }
 
@@ -85,6 +88,7 @@ impl Ark {
                 heard: scores.is_some().then_some(0),
                 synced: 0,
                 told: Vec::new(),
+                untold: BTreeMap::new(),
                 next: phase,
             })
         };
@@ -125,6 +129,7 @@ impl Ark {
         }
         let own = running.filter(|r| r.worker == n);
         self.plane.waits(n, own, now);
+        self.plane.rescore_at_once(now);
         worker.scores = Some(self.plane.scores());
     }
 }
@@ -189,7 +194,18 @@ impl Chooser for Ark {
         if attempt.attempt > 0 && attempt.fate.verdict.is_provider_fault() {
             worker.policy.retry_budget().spend();
         }
-        worker.told.push(told(attempt, now));
+        let untold = worker.untold.entry(attempt.request.index).or_default();
+        untold.push(told(attempt, now));
+        self.plane
+            .envoy_saw(attempt.target, attempt.fate.verdict, now);
+    }
+
+    fn settled(&mut self, last: &Running) {
+        if let Some(worker) = self.workers.get_mut(last.worker)
+            && let Some(attempts) = worker.untold.remove(&last.request.index)
+        {
+            worker.told.extend(attempts);
+        }
     }
 
     fn next_tick(&self) -> Us {
@@ -213,7 +229,7 @@ impl Chooser for Ark {
 
     fn skip_to(&mut self, at: Us) {
         // Only whole rounds of all ticks are skipped, so that phases stay as they are.
-        let round = SCORE_US * 5;
+        let round = SCORE_US * 4;
         let rounds = at.saturating_sub(self.next_tick()) / round;
         self.next_score += rounds * round;
         for worker in &mut self.workers {

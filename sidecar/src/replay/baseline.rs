@@ -167,7 +167,7 @@ impl Chooser for Baseline {
 }
 
 fn price(world: &World, target: TargetId) -> f64 {
-    let price = world.target(target).and_then(|spec| spec.price);
+    let price = world.charged(target);
     price.map_or(f64::MAX, |p| micros(p.cost_of(1_000_000, 100_000)))
 }
 
@@ -181,7 +181,7 @@ fn foreseen(request: &Request, target: TargetId, world: &World) -> f64 {
     let at = Priority::ALL.iter().position(|p| *p == request.priority);
     let spec = at.and_then(|at| world.snapshot.priorities.get(at));
     let slo_ms = spec.map_or(f64::MAX, |spec| f64::from(spec.slo.latency_ms));
-    let price = world.target(target).and_then(|spec| spec.price);
+    let price = world.charged(target);
     if took_ms <= slo_ms {
         price.map_or(1e12, |price| {
             let input = u64::from(request.input_tokens);

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use ark_gateway_core::decide::MAX_ATTEMPTS;
-use ark_gateway_core::money::MicroUsd;
+use ark_gateway_core::money::{MicroUsd, Price};
 use ark_gateway_core::record::Verdict;
 use ark_gateway_core::snapshot::{Snapshot, TargetId, TargetSpec};
 
@@ -53,6 +53,8 @@ pub trait Chooser {
     fn began(&mut self, _attempt: &Running) {}
     /// An attempt has ended.
     fn ended(&mut self, _attempt: &Running, _now: Us) {}
+    /// A request has ended, with its last attempt.
+    fn settled(&mut self, _last: &Running) {}
     /// When it wants to be called next, without anything else happening.
     fn next_tick(&self) -> Us {
         Us::MAX
@@ -93,6 +95,15 @@ impl World {
         self.snapshot.targets.get(usize::from(id.0))
     }
 
+    /// What a target really charges: what its provider's nature says, else what the policy thinks.
+    #[must_use]
+    pub fn charged(&self, target: TargetId) -> Option<Price> {
+        let spec = self.target(target)?;
+        let server = self.servers.get(usize::from(spec.provider.0));
+        let own = server.and_then(|server| server.price(&spec.model));
+        own.or(spec.price)
+    }
+
     /// What the provider of a target would see of an attempt, and the provider.
     #[must_use]
     pub fn ask(&self, request: &Request, target: TargetId, attempt: usize) -> Option<(Ask, usize)> {
@@ -121,7 +132,7 @@ impl World {
         let targets = model.map_or(&[][..], |model| &model.targets);
         let (input, output) = (request.input_tokens, request.output_tokens);
         let cost = |target: &TargetId| {
-            let price = self.target(*target)?.price?;
+            let price = self.charged(*target)?;
             Some(price.cost_of(u64::from(input), u64::from(output)))
         };
         Listed {
@@ -309,12 +320,12 @@ impl<'a> Engine<'a> {
             self.begin(slot, running, chooser);
             return;
         }
-        let spec = self.world.target(running.target).cloned();
-        let provider = spec.as_ref().map_or(0, |t| usize::from(t.provider.0));
+        let spec = self.world.target(running.target);
+        let provider = spec.map_or(0, |t| usize::from(t.provider.0));
         if let Some(server) = self.world.servers.get_mut(provider) {
             server.end();
         }
-        let price = spec.and_then(|t| t.price);
+        let price = self.world.charged(running.target);
         if let (Some(price), Some(output)) = (price, running.fate.charged_output) {
             let input = u64::from(running.request.input_tokens);
             running.cost = running.cost.plus(price.cost_of(input, u64::from(output)));
@@ -334,6 +345,7 @@ impl<'a> Engine<'a> {
             }
         }
         self.free.push(slot);
+        chooser.settled(&running);
         self.settle(&running);
     }
 

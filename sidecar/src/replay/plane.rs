@@ -10,6 +10,7 @@ use ark_gateway_core::snapshot::{ModelId, ModelSpec, Snapshot, TargetId};
 
 use super::Us;
 use super::engine::Running;
+use super::outlier::Outlier;
 use crate::Ms;
 use crate::headroom::Account;
 use crate::memory::Lengths;
@@ -19,6 +20,8 @@ use crate::window::{Sample, Window};
 
 /// How often Envoy's gauges are read.
 const SCRAPE_MS: Ms = 1_000;
+/// Least time between two judgements, milliseconds.
+const JUDGE_LEAST_MS: Ms = 100;
 /// Over which reachability and rates are taken, seconds.
 const SPAN_S: u64 = 10;
 
@@ -51,6 +54,7 @@ struct Metered {
     account: Account,
     max_in_flight: u32,
     gauges: Option<Gauges>,
+    outlier: Outlier,
 }
 
 /// The shares of automatic canaries: here they stay with what they begin with.
@@ -75,6 +79,7 @@ pub struct Plane {
     scores: Rc<Scores>,
     second: Ms,
     scraped: Ms,
+    judged_at: Ms,
     /// Whether what is to come counts, or only what was.
     forecasts: bool,
 }
@@ -92,6 +97,7 @@ impl Plane {
             scores: Rc::default(),
             second: 0,
             scraped: 0,
+            judged_at: 0,
             forecasts,
         };
         plane.replace(snapshot);
@@ -112,6 +118,7 @@ impl Plane {
                 account: Account::new(Limits::default(), 0),
                 max_in_flight: 0,
                 gauges: None,
+                outlier: Outlier::default(),
             });
         for (metered, spec) in self.providers.iter_mut().zip(&snapshot.providers) {
             metered.max_in_flight = spec.max_in_flight;
@@ -127,6 +134,7 @@ impl Plane {
             sequence: self.scores.sequence + 1,
             targets: self.targets.iter().map(|known| known.judged).collect(),
             models: self.scores.models.clone(),
+            lengths: Vec::new(),
             canaries: starting_shares(snapshot),
             workers: self.scores.workers,
         });
@@ -195,9 +203,25 @@ impl Plane {
         }
     }
 
+    /// Envoy sees how an attempt at a target ends.
+    pub fn envoy_saw(&mut self, target: TargetId, verdict: Verdict, now: Us) {
+        let provider = self.targets.get(usize::from(target.0)).map(|t| t.provider);
+        if let Some(provider) = provider.and_then(|at| self.providers.get_mut(at)) {
+            provider.outlier.saw(verdict, now / 1000);
+        }
+    }
+
+    /// Judges on a worker's word, unless that has just been done.
+    pub fn rescore_at_once(&mut self, now: Us) {
+        if (now / 1000).saturating_sub(self.judged_at) >= JUDGE_LEAST_MS {
+            self.rescore(now);
+        }
+    }
+
     /// Judges all targets anew, as the sidecar does; what has not changed beyond noise is no news.
     pub fn rescore(&mut self, now: Us) {
         let now = now / 1000;
+        self.judged_at = now;
         self.scrape(now);
         let is_new_second = now / 1000 != self.second;
         self.second = now / 1000;
@@ -265,6 +289,7 @@ impl Plane {
                 sequence: told.sequence + 1,
                 targets: self.targets.iter().map(|known| known.judged).collect(),
                 models,
+                lengths: Vec::new(),
                 canaries: told.canaries.clone(),
                 workers,
             });
@@ -281,7 +306,7 @@ impl Plane {
             let running = self.running.iter().filter_map(|counts| counts.get(n));
             provider.gauges = Some(Gauges {
                 active: running.map(|count| u64::from(*count)).sum(),
-                healthy: 1,
+                healthy: u64::from(!provider.outlier.is_ejected(now)),
                 total: 1,
                 at: now,
             });

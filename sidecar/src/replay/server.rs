@@ -1,5 +1,6 @@
 //! One provider in the simulation: when it is down, slow or full, and how each attempt at it fares.
 
+use ark_gateway_core::money::Price;
 use ark_gateway_core::record::Verdict;
 
 use super::Us;
@@ -140,6 +141,12 @@ impl Server {
             tokens: nature.tokens_per_minute.map(|n| Bucket::of(to_f64(n))),
             nature,
         }
+    }
+
+    /// What it charges for a model, where its nature says.
+    #[must_use]
+    pub fn price(&self, model: &str) -> Option<Price> {
+        self.nature.prices.get(model).copied()
     }
 
     /// How an attempt that begins now would fare.

@@ -376,6 +376,36 @@ fn a_slow_leak_is_left_before_it_breaks_the_slo_of_critical() {
     assert_eq!(played.errors(), 0);
 }
 
+/// The same where nothing but the leaking target was ever asked before, and for a load that is critical
+/// but for a tenth: what does not explore finds the others known.
+#[test]
+fn a_slow_leak_is_left_in_time_where_nothing_else_was_known_at_first() {
+    let mut scene = Scene::new(100.0, 300.0);
+    scene.wiring.starts_ready = true;
+    scene
+        .nature("cheap")
+        .brown_outs
+        .windows
+        .push(BrownOutWindow {
+            from_s: 60.0,
+            to_s: 300.0,
+            factor: 30.0,
+            gradual: true,
+        });
+    let mut arrivals = steady(100.0, 300.0);
+    for (n, arrival) in arrivals.iter_mut().enumerate() {
+        arrival.priority = Some(match n % 10 {
+            0 => Priority::Standard,
+            _ => Priority::Critical,
+        });
+    }
+    let played = scene.play_trace(Some(arrivals));
+    let critical = &played.tally.classes[0];
+    assert!(critical.miss_share() < 0.01, "{}", critical.miss_share());
+    assert!(played.share(CHEAP, 280.0, 300.0) < 0.1);
+    assert_eq!(played.errors(), 0);
+}
+
 #[test]
 fn under_constant_load_nothing_oscillates() {
     let mut scene = Scene::new(200.0, 200.0);

@@ -6,6 +6,7 @@ use ark_gateway_core::priority::Priority;
 use serde::Deserialize;
 
 use super::Us;
+use super::seen::Seen;
 
 /// Largest trace that is read, bytes.
 const FILE_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
@@ -56,6 +57,30 @@ struct LineUsage {
     input_tokens: u32,
     #[serde(default)]
     output_tokens: u32,
+}
+
+/// Reads a trace: Azure's CSV (`TIMESTAMP,ContextTokens,GeneratedTokens`), JSONL, or what is our own
+/// (records, the ledger, its exports, see [`super::seen`]), told apart by content; with what there is to
+/// say of it.
+///
+/// # Errors
+/// In words: which line, and what is wrong with it.
+pub fn read_any(path: &Path) -> Result<(Vec<Arrival>, Option<String>), String> {
+    let Some(seen) = Seen::of(path)? else {
+        return Ok((read(path)?, None));
+    };
+    let (arrivals, unanswered) = seen.arrivals();
+    if arrivals.is_empty() {
+        return Err(format!("{}: has no client's requests", path.display()));
+    }
+    let word = (unanswered > 0).then(|| {
+        format!(
+            "{unanswered} of {} requests were not answered, so their sizes are not known: the median of \
+             the others is taken",
+            arrivals.len()
+        )
+    });
+    Ok((arrivals, word))
 }
 
 /// Reads a trace: Azure's CSV (`TIMESTAMP,ContextTokens,GeneratedTokens`) or JSONL, told apart by

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ark_gateway_core::money::Price;
 use ark_gateway_core::snapshot::Tier;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,10 @@ pub struct Nature {
     /// When it is slow.
     #[serde(default)]
     pub brown_outs: BrownOuts,
+    /// What it charges, by its own name for a model, whatever the policy thinks; micro-USD per million
+    /// tokens. What is not named costs what the policy says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prices: BTreeMap<String, Price>,
 }
 
 /// A log-normal duration.
@@ -226,6 +231,7 @@ impl Nature {
                 share: 0.002,
                 ..BrownOuts::default()
             },
+            prices: BTreeMap::new(),
         }
     }
 

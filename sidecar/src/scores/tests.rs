@@ -38,11 +38,15 @@ fn attempts(verdicts: &[(Verdict, u64)], now: Ms) -> Window {
 fn nothing_measured_is_nothing_known_and_worth_exploring() {
     let unknown = TargetScore {
         explore: 1.0,
+        unseen: true,
         ..TargetScore::default()
     };
     assert_eq!(assess(&inputs(None), 5_000), unknown);
     let few = attempts(&[(Verdict::Ok, 19)], 1_000);
     assert_eq!(assess(&inputs(Some(&few)), 5_999).explore, 1.0);
+    assert!(!assess(&inputs(Some(&few)), 5_999).unseen, "it was seen");
+    let fewer = attempts(&[(Verdict::Ok, 4)], 1_000);
+    assert!(assess(&inputs(Some(&fewer)), 900_000).unseen);
     let window = attempts(&[(Verdict::Ok, 20)], 1_000);
     let fresh = assess(&inputs(Some(&window)), 5_999);
     assert_eq!((fresh.explore, fresh.hoped_ttft_ms), (0.0, None));

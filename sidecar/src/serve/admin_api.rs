@@ -118,6 +118,7 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
             http::readable_json(StatusCode::OK, &shared.control().provider_views(now))
         }
         "/v1/canaries" => http::readable_json(StatusCode::OK, &shared.control().canary_views(now)),
+        "/v1/commands" => http::readable_json(StatusCode::OK, &shared.commands_view()),
         "/v1/spend" => spend_api::spend(shared, request.uri().query()).await,
         "/v1/audit" => match shared.audit() {
             Some(audit) => http::readable_json(StatusCode::OK, &audit.status()),
@@ -157,7 +158,7 @@ fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains /v1/shadows /v1/spend /v1/forecast \
+         /v1/providers /v1/canaries /v1/drains /v1/commands /v1/shadows /v1/spend /v1/forecast \
          /v1/limits /v1/audit /v1/explain",
     )
 }

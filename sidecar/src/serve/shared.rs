@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Ms;
 use crate::audit::Audit;
+use crate::command_file::{CommandFile, Kept};
 use crate::config::Date;
 use crate::control::Control;
 use crate::key_file::KeyFile;
@@ -25,6 +27,25 @@ pub struct Shared {
     ledger: OnceLock<Ledger>,
     audit: OnceLock<Audit>,
     quota: Quota,
+    commands: OnceLock<Commands>,
+}
+
+/// Where commands are kept.
+struct Commands {
+    file: CommandFile,
+    /// What is in the file; `None`: it could not be written last.
+    written: Mutex<Option<Kept>>,
+}
+
+/// `/v1/commands`.
+#[derive(Debug, Serialize)]
+pub struct CommandsView {
+    /// The file that keeps them; `None`: they end with this process.
+    file: Option<String>,
+    /// Whether all of them are in it.
+    kept: bool,
+    #[serde(flatten)]
+    commands: Kept,
 }
 
 impl Shared {
@@ -48,6 +69,7 @@ impl Shared {
             ledger: OnceLock::new(),
             audit: OnceLock::new(),
             quota,
+            commands: OnceLock::new(),
         })
     }
 
@@ -97,6 +119,59 @@ impl Shared {
     pub fn audit_in(&self, audit: Audit) {
         self.metrics.audit().opened();
         let _ = self.audit.set(audit);
+    }
+
+    /// Keeps commands in `file` from here on, which has `kept`.
+    pub fn keep_commands_in(&self, file: CommandFile, kept: Kept) {
+        let written = Mutex::new(Some(kept));
+        let _ = self.commands.set(Commands { file, written });
+    }
+
+    /// Writes down what was commanded, if that has changed; whether it is kept, as far as it is to be.
+    pub fn keep_commands(&self) -> bool {
+        let Some(commands) = self.commands.get() else {
+            return true;
+        };
+        let kept = self.control().kept();
+        let written = commands.written.lock();
+        let mut written = written.unwrap_or_else(PoisonError::into_inner);
+        if written.as_ref() == Some(&kept) {
+            return true;
+        }
+        match commands.file.save(&kept) {
+            Ok(()) => {
+                *written = Some(kept);
+                true
+            }
+            Err(reason) => {
+                // Tried again at every tick, said once.
+                if written.take().is_some() {
+                    tracing::error!(
+                        reason,
+                        "commands are in force, but a restart would undo them"
+                    );
+                }
+                self.metrics.commands_unkept();
+                false
+            }
+        }
+    }
+
+    /// `/v1/commands`.
+    #[must_use]
+    pub fn commands_view(&self) -> CommandsView {
+        let commands = self.control().kept();
+        let keeps = self.commands.get();
+        let is_kept = keeps.is_some_and(|keeps| {
+            let written = keeps.written.lock();
+            let written = written.unwrap_or_else(PoisonError::into_inner);
+            written.as_ref() == Some(&commands)
+        });
+        CommandsView {
+            file: keeps.map(|keeps| keeps.file.path().display().to_string()),
+            kept: is_kept,
+            commands,
+        }
     }
 
     /// Told when Envoy has something new to take.

@@ -73,12 +73,17 @@ impl Running {
             admin: free.local_addr().unwrap(),
             admin_allow_remote: false,
             keys: None,
+            commands: None,
             envoy_admin: "127.0.0.1:1".to_owned(),
             filter: "/filter.wasm".to_owned(),
             listen: None,
             ledger: Some(LedgerStore::File(dir.path().join("ledger.db"))),
         };
         drop(free);
+        Self::serving(dir, options).await
+    }
+
+    async fn serving(dir: TempDir, options: Options) -> Self {
         let mut task = JoinSet::new();
         task.spawn(run(options.clone()));
         let running = Self { dir, options, task };
@@ -144,15 +149,22 @@ async fn a_worker_gets_its_snapshot_and_the_operator_sees_it() {
     assert_eq!(status, 200);
     let response: ark_gateway_core::sync::SyncResponse = serde_json::from_str(&body).unwrap();
     let version = response.snapshot.unwrap().version;
-    let again = SYNC.replace("null", &format!("\"{}\"", version.0));
-    let again = again.replace(
-        "\"scores\":0",
-        &format!("\"scores\":{}", response.scores.unwrap().sequence),
-    );
-    assert_eq!(
-        post(socket, "/filter/v1/sync", again).await,
-        (200, "{}".to_owned())
-    );
+    // That the worker was heard may be news for the scores; then there is none.
+    let deadline = Instant::now() + PATIENCE;
+    let mut sequence = response.scores.unwrap().sequence;
+    loop {
+        let again = SYNC.replace("null", &format!("\"{}\"", version.0));
+        let again = again.replace("\"scores\":0", &format!("\"scores\":{sequence}"));
+        let (status, body) = post(socket, "/filter/v1/sync", again).await;
+        assert_eq!(status, 200);
+        let news: ark_gateway_core::sync::SyncResponse = serde_json::from_str(&body).unwrap();
+        assert!(news.snapshot.is_none());
+        match news.scores {
+            None => break,
+            Some(scores) => sequence = scores.sequence,
+        }
+        assert!(Instant::now() < deadline, "{body}");
+    }
     running
         .until(
             "/metrics",
@@ -169,6 +181,45 @@ async fn a_worker_gets_its_snapshot_and_the_operator_sees_it() {
             .1
             .contains(&version.0)
     );
+}
+
+async fn command(admin: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    let stream = TcpStream::connect(admin).await.unwrap();
+    let request = Request::post(path)
+        .header("host", "127.0.0.1")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap();
+    exchange(stream, request).await
+}
+
+#[tokio::test]
+async fn a_drain_by_command_is_on_disk_when_it_is_answered_and_outlives_the_process() {
+    let mut running = Running::start().await;
+    running.task.shutdown().await;
+    let mut options = running.options.clone();
+    options.keys = Some(running.dir.path().join("keys.json"));
+    let mut running = Running::serving(running.dir, options).await;
+    let admin = running.options.admin;
+    let drain = r#"{"provider": "a", "drain": true}"#;
+    let (status, body) = command(admin, "/v1/drains", drain).await;
+    assert_eq!(status, 200, "{body}");
+    let file = running.dir.path().join("commands.json");
+    assert!(fs::read_to_string(&file).unwrap().contains("\"a\""));
+    running.task.shutdown().await;
+    let mut running = Running::serving(running.dir, running.options.clone()).await;
+    let (_, shown) = get(admin, "/v1/commands").await;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert!(
+        shown["kept"] == true && shown["drains"]["a"].is_number(),
+        "{shown}"
+    );
+    running.until("/v1/providers", "\"drained\": true").await;
+    // What is no file of commands is no reason to undo them.
+    running.task.shutdown().await;
+    fs::write(&file, "{}").unwrap();
+    let refused = run(running.options.clone()).await.unwrap_err();
+    assert!(refused.contains("commands.json"), "{refused}");
 }
 
 #[tokio::test]

@@ -47,8 +47,9 @@ class Stack:
         self.envoy: Process | None = None
         self._envoy_log = envoy_log
         headers = {"authorization": f"Bearer {admin_token}"} if admin_token else {}
+        self._tls = tls
         self._scheme = "http" if tls is None else "https"
-        self._admin = plain(tls, timeout=5, headers=headers)
+        self._admin = plain(self._tls, timeout=5, headers=headers)
         self.write_config(config)
 
     @property
@@ -168,7 +169,7 @@ class Stack:
         """Closes the connections to the interfaces; the next GET opens new ones."""
         headers = self._admin.headers
         self._admin.close()
-        self._admin = httpx.Client(trust_env=False, timeout=5, headers=headers)
+        self._admin = plain(self._tls, timeout=5, headers=headers)
 
     def config_view(self) -> dict:
         """`/v1/config`."""

@@ -138,6 +138,12 @@ pub(super) fn tokens(
     digits.parse().ok().map(Some).ok_or(wrong)
 }
 
+/// A string as it stands, quotes included; nothing of another kind, or too long to be kept.
+pub(super) fn text(member: Option<&Member>) -> Option<Vec<u8>> {
+    let member = member.filter(|m| m.kind == Kind::String)?;
+    member.whole().map(<[u8]>::to_vec)
+}
+
 /// Whether it is an array with at least one element.
 pub(super) fn any_element(member: Option<&Member>) -> bool {
     member

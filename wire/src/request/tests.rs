@@ -47,6 +47,24 @@ fn the_smallest_request_has_defaults() {
 }
 
 #[test]
+fn what_a_client_calls_its_conversation_is_kept_as_it_stands() {
+    let key = |member: &str| with(member).unwrap().prompt_cache_key;
+    assert_eq!(
+        key(r#""prompt_cache_key":"c-1""#).as_deref(),
+        Some(&br#""c-1""#[..])
+    );
+    for member in [
+        r#""prompt_cache_key":null"#,
+        r#""prompt_cache_key":7"#,
+        r#""x":1"#,
+    ] {
+        assert_eq!(key(member), None, "{member}");
+    }
+    let long = format!(r#""prompt_cache_key":"{}""#, "x".repeat(2_000));
+    assert_eq!(key(&long), None);
+}
+
+#[test]
 fn members_are_read_leniently() {
     for (member, expected) in [
         (r#""max_tokens":12"#, Some(12)),

@@ -150,6 +150,30 @@ fn weights_are_everybodys_or_nobodys() {
 }
 
 #[test]
+fn an_order_that_weights_overrule_is_said_to_do_nothing() {
+    let weighted = GOOD.replace(
+        "      - provider: azure\n",
+        "        weight: 9\n      - {provider: azure, weight: 1}\n",
+    );
+    let told = |order: &str| -> Vec<String> {
+        let text = weighted.replace(MODEL, &format!("{MODEL}{order}"));
+        assert_ne!(text, GOOD);
+        let config = parse(&text).unwrap_or_else(|problems| panic!("{problems}"));
+        let warnings = crate::config::warnings(&config, day("2026-01-01"));
+        let orders = warnings.into_iter().filter(|w| w.path.ends_with(".order"));
+        orders.map(|w| w.to_string()).collect()
+    };
+    assert_eq!(
+        told("    order: listed\n"),
+        [
+            "models[0].order: listed does nothing, as the targets have weights, which draw the order; \
+             remove order, or the weights"
+        ]
+    );
+    assert_eq!(told("    order: scored\n"), [""; 0]);
+}
+
+#[test]
 fn a_drain_is_for_good_or_for_a_time() {
     let drain = |text: &str| format!("    tier: azure\n    drain: {text}\n");
     let (config, snapshot) = good("    tier: azure\n", &drain("true"));

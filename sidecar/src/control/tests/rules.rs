@@ -100,7 +100,7 @@ fn a_time_of_maintenance_begins_and_ends_by_itself() {
 }
 
 #[test]
-fn a_canarys_share_is_told_with_the_scores_and_a_restart_begins_anew() {
+fn a_canarys_share_is_told_with_the_scores_and_goes_on_after_a_restart_where_it_is_kept() {
     let mut world = served(&["a", "b"]);
     let canary = "- name: m\n    canary: {provider: b, promote: {steps: [1%, 100%], window_s: 1, min_requests: 50, max_error_increase: 10%}}\n";
     edit(&mut world, "- name: m\n", canary);
@@ -142,12 +142,53 @@ fn a_canarys_share_is_told_with_the_scores_and_a_restart_begins_anew() {
         "{text}"
     );
     assert!(text.contains("ark_canary_share{model=\"m\"} 0"), "{text}");
-    world.control = Control::new(
-        setting(),
-        Loaded::new(world.control.config.clone()),
-        today(),
+    stands_over_restarts(&mut world, canary);
+}
+
+/// A canary that was rolled back, from one process to the next.
+fn stands_over_restarts(world: &mut World, canary: &str) {
+    let told = |world: &World| world.scores.as_ref().unwrap().canaries[0].share;
+    let kept = world.control.kept();
+    let restart = |world: &mut World| {
+        let loaded = Loaded::new(world.control.config.clone());
+        world.control = Control::new(setting(), loaded, today());
+        world.now = 0;
+    };
+    restart(world);
+    world.run_for(500);
+    assert_eq!(
+        told(world),
+        Share(10_000),
+        "nothing was kept: the first step again"
     );
+    restart(world);
+    world.control.restore(&kept, 0);
+    assert_eq!(world.control.kept(), kept);
+    world.run_for(500);
+    assert_eq!(told(world), Share::NONE, "it was rolled back");
+    let view = &world.control.canary_views(world.now)[0];
+    assert_eq!((view.state, view.reason), (State::RolledBack, "operator"));
+    // Another canary begins anew.
+    restart(world);
+    edit(world, "- name: m\n", &canary.replace("1%", "2%"));
+    world.control.restore(&kept, 0);
+    world.run_for(500);
+    assert_eq!(told(world), Share(20_000));
+}
+
+#[test]
+fn a_commanded_drain_outlives_a_restart_where_it_is_kept_and_goes_with_its_provider() {
+    let mut world = served(&["a", "b"]);
+    world.control.drain("b", true, world.now).unwrap();
+    let mut kept = world.control.kept();
+    kept.drains.insert("gone".to_owned(), 1);
+    let loaded = Loaded::new(world.control.config.clone());
+    world.control = Control::new(setting(), loaded, today());
+    world.control.restore(&kept, 0);
     world.now = 0;
     world.run_for(500);
-    assert_eq!(told(&world), Share(10_000), "safe: the first step again");
+    assert_eq!(drained(&world), ["b"]);
+    assert_eq!(world.control.kept().drains.len(), 1);
+    world.control.drain("b", false, world.now).unwrap();
+    assert!(world.control.kept().drains.is_empty());
 }

@@ -1,6 +1,7 @@
 //! What an operator may command: drains, and canaries.
 
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::{Request, StatusCode};
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +42,7 @@ pub(super) async fn drain(shared: &Shared, who: &Who, request: Request<Incoming>
             serde_json::json!({ "provider": provider, "drain": drain }),
         );
     }
-    answer(done)
+    answer(shared, done)
 }
 
 pub(super) async fn canary(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply {
@@ -60,12 +61,20 @@ pub(super) async fn canary(shared: &Shared, who: &Who, request: Request<Incoming
             serde_json::json!({ "model": model, "command": format!("{action:?}") }),
         );
     }
-    answer(done)
+    answer(shared, done)
 }
 
-fn answer<T: Serialize>(done: Result<T, String>) -> Reply {
+/// What was commanded is on disk before it is answered; where it could not be written, the answer says so.
+fn answer<T: Serialize>(shared: &Shared, done: Result<T, String>) -> Reply {
     match done {
-        Ok(view) => http::readable_json(StatusCode::OK, &view),
+        Ok(view) => {
+            let mut reply = http::readable_json(StatusCode::OK, &view);
+            if !shared.keep_commands() {
+                let no = HeaderValue::from_static("no");
+                reply.headers_mut().insert("x-ark-kept", no);
+            }
+            reply
+        }
         Err(reason) => http::text(StatusCode::NOT_FOUND, &reason),
     }
 }

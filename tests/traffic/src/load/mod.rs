@@ -69,6 +69,9 @@ pub struct LoadArgs {
     /// Print a JSON line about each second to stderr
     #[arg(long)]
     pub progress: bool,
+    /// How long is told of in one line of --progress, milliseconds
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
+    pub progress_ms: u64,
 }
 
 impl LoadArgs {
@@ -89,6 +92,7 @@ impl LoadArgs {
             rate: None,
             timeout_ms: 60_000,
             progress: false,
+            progress_ms: 1_000,
         }
     }
 }
@@ -144,9 +148,10 @@ pub async fn generate(args: &LoadArgs) -> Result<Report, String> {
     for _ in 0..args.concurrency {
         clients.spawn(drive(Arc::clone(&shared)));
     }
+    let every = Duration::from_millis(args.progress_ms);
     let progress = args
         .progress
-        .then(|| tokio::spawn(report_progress(Arc::clone(&shared), start)));
+        .then(|| tokio::spawn(report_progress(Arc::clone(&shared), start, every)));
     while clients.join_next().await.is_some() {}
     if let Some(progress) = progress {
         progress.abort();
@@ -176,8 +181,8 @@ async fn drive(shared: Arc<Shared>) {
     }
 }
 
-async fn report_progress(shared: Arc<Shared>, start: Instant) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+async fn report_progress(shared: Arc<Shared>, start: Instant, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
     ticks.tick().await;
     loop {
         ticks.tick().await;

@@ -241,8 +241,9 @@ impl Window {
             })
             .collect();
         json!({
-            "t": (elapsed.as_secs_f64() * 10.0).round() / 10.0,
+            "t": (elapsed.as_secs_f64() * 100.0).round() / 100.0,
             "requests": self.requests, "ok": self.ok, "errors": self.errors, "landed": landed,
+            "landed_count": self.providers,
         })
     }
 }
