@@ -56,6 +56,7 @@ const CLIENTS: [(&str, Client); 3] = [
 fn main() {
     let wires = [
         ("openai", Wire::Openai(Vendor::OPENAI)),
+        ("responses", Wire::Responses(Vendor::OPENAI)),
         ("anthropic", Wire::Anthropic),
         ("gemini", Wire::Gemini(Api::Gemini)),
         ("bedrock", Wire::Bedrock),
@@ -100,7 +101,7 @@ fn start(wire: Wire) -> Vec<u8> {
     match wire {
         Wire::Anthropic => b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"model\":\"m\",\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n".to_vec(),
         Wire::Bedrock => frame("messageStart", r#"{"role":"assistant","p":"abc"}"#),
-        Wire::Openai(_) | Wire::Azure { .. } | Wire::Gemini(_) => Vec::new(),
+        Wire::Openai(_) | Wire::Azure { .. } | Wire::Responses(_) | Wire::Gemini(_) => Vec::new(),
     }
 }
 
@@ -108,6 +109,7 @@ fn start(wire: Wire) -> Vec<u8> {
 fn chunk(wire: Wire, text: &str) -> Vec<u8> {
     match wire {
         Wire::Openai(_) | Wire::Azure { .. } => format!("data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1755133833,\"model\":\"m\",\"system_fingerprint\":\"fp\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"logprobs\":null,\"finish_reason\":null}}],\"usage\":null}}\n\n").into_bytes(),
+        Wire::Responses(_) => format!("event: response.output_text.delta\ndata: {{\"type\":\"response.output_text.delta\",\"sequence_number\":9,\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":\"{text}\",\"logprobs\":[],\"obfuscation\":\"abcd\"}}\n\n").into_bytes(),
         Wire::Anthropic => format!("event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{{\"type\":\"text_delta\",\"text\":\"{text}\"}}}}\n\n").into_bytes(),
         Wire::Gemini(_) => format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"{text}\"}}],\"role\":\"model\"}},\"index\":0}}],\"usageMetadata\":{{\"promptTokenCount\":4,\"candidatesTokenCount\":9}},\"modelVersion\":\"m\",\"responseId\":\"r\"}}\r\n\r\n").into_bytes(),
         Wire::Bedrock => frame("contentBlockDelta", &format!("{{\"contentBlockIndex\":0,\"delta\":{{\"text\":\"{text}\"}},\"p\":\"abcdefgh\"}}")),

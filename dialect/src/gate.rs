@@ -189,6 +189,20 @@ fn failed_response(data: &[u8]) -> ProviderError {
     ProviderError::from_value(error.to_string().as_bytes())
 }
 
+/// Whether an event of a stream that passes is an error in a form that a client of this dialect does not
+/// know; `own` tells the members `error` and `message`, as whether they are an object and a text, of one
+/// that it does.
+pub(crate) fn is_foreign_error(event: Event<'_>, own: fn(bool, bool) -> bool) -> bool {
+    let mut scanner = ObjectScanner::new(&WANTED, Keys::Decoded);
+    scanner.push(event.data);
+    let kind = |index: usize| scanner.member(index).map(|member| member.kind);
+    let typed = scanner.member(TYPE).and_then(Member::whole) == Some(b"\"error\"");
+    let object = kind(ERROR) == Some(Kind::Object);
+    let text = kind(MESSAGE) == Some(Kind::String);
+    let known = typed && own(object, text);
+    !known && !event.data.is_empty() && reported(&scanner, event.name == b"error").is_some()
+}
+
 fn judge(scanner: &ObjectScanner<7>, named_error: bool) -> GateVerdict {
     match reported(scanner, named_error) {
         Some(error) => GateVerdict::ProviderError(GateError::Reported(error)),

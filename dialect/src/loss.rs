@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::chat::Part;
+
 /// How much it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -166,6 +168,22 @@ impl Field {
             Some(("messages", _)) => Self::Messages,
             Some(("stream_options", _)) => Self::StreamOptions,
             Some(_) | None => Self::Unknown(name.to_owned()),
+        }
+    }
+
+    /// What is lost with a part of a request that OpenAI's APIs have no place for.
+    #[must_use]
+    pub(crate) fn of_request_part(part: &Part) -> Self {
+        match part {
+            Part::Image { .. } => Self::Images,
+            Part::File { .. } => Self::Files,
+            Part::Audio { .. } => Self::Audio,
+            Part::ToolResult { .. } => Self::ToolResults,
+            Part::Reasoning { .. } | Part::RedactedReasoning { .. } => Self::ReasoningHistory,
+            Part::Text { .. }
+            | Part::ToolCall { .. }
+            | Part::Refusal { .. }
+            | Part::Foreign { .. } => Self::Messages,
         }
     }
 

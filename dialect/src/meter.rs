@@ -1,12 +1,16 @@
 //! An answer that passes in its own dialect: read for what it used and how it ended.
 
+use crate::gate::is_foreign_error;
 use crate::provider_error::ProviderError;
-use crate::relay::{RelayOut, StreamRelay};
+use crate::relay::{NamedRelay, RelayOut, StreamRelay};
 use crate::sse::SseReader;
 use crate::translate::{Client, ErrorForm, Wire, write_error};
 use crate::usage::Usage;
 use crate::{anthropic, responses};
 use ark_wire::answer::AnswerInspector;
+
+#[cfg(test)]
+mod tests;
 
 /// A reader of a JSON answer that passes to this client, at the answer's start.
 #[must_use]
@@ -27,9 +31,25 @@ pub enum Meter {
     /// OpenAI's chat and completions, out of which the usage chunk may be taken.
     Chunks(Box<StreamRelay>),
     /// OpenAI's Responses.
-    Responses(Box<responses::StreamMeter>),
+    Responses(Box<Named<responses::StreamMeter>>),
     /// Anthropic's Messages.
-    Messages(Box<anthropic::StreamMeter>),
+    Messages(Box<Named<anthropic::StreamMeter>>),
+}
+
+/// A stream of named events.
+#[derive(Debug)]
+pub struct Named<M> {
+    relay: NamedRelay,
+    meter: M,
+}
+
+impl<M: Default> Named<M> {
+    fn new(is_foreign: fn(&[u8]) -> bool) -> Box<Self> {
+        Box::new(Self {
+            relay: NamedRelay::new(is_foreign),
+            meter: M::default(),
+        })
+    }
 }
 
 impl Meter {
@@ -38,8 +58,12 @@ impl Meter {
     #[must_use]
     pub fn new(client: Client, wire: Wire, strip_usage: bool) -> Self {
         match client {
-            Client::Messages | Client::CountTokens => Self::Messages(Box::default()),
-            Client::Responses => Self::Responses(Box::default()),
+            Client::Messages | Client::CountTokens => {
+                Self::Messages(Named::new(|event| is_foreign(event, |object, _| object)))
+            }
+            Client::Responses => Self::Responses(Named::new(|event| {
+                is_foreign(event, |object, text| object || text)
+            })),
             Client::Chat | Client::Completions | Client::Embeddings => {
                 let relay = StreamRelay::new(strip_usage);
                 let odd = matches!(wire, Wire::Openai(vendor) if vendor.quirks().base_resp);
@@ -56,11 +80,28 @@ impl Meter {
     /// the client's, and nothing follows it.
     pub fn push(&mut self, chunk: &[u8], last: bool) -> RelayOut {
         match self {
-            Self::Chunks(relay) => return relayed(relay, chunk, last),
-            Self::Responses(meter) => meter.push(chunk),
-            Self::Messages(meter) => meter.push(chunk),
+            Self::Chunks(relay) => {
+                let out = relay.push(chunk, last);
+                told(
+                    out,
+                    chunk,
+                    relay.take_foreign_error(),
+                    ("", ErrorForm::Openai),
+                )
+            }
+            Self::Responses(named) => {
+                named.meter.push(chunk);
+                let out = named.relay.push(chunk, last);
+                let error = named.relay.take_foreign_error();
+                told(out, chunk, error, (NAMED, ErrorForm::Openai))
+            }
+            Self::Messages(named) => {
+                named.meter.push(chunk);
+                let out = named.relay.push(chunk, last);
+                let error = named.relay.take_foreign_error();
+                told(out, chunk, error, (NAMED, ErrorForm::Anthropic))
+            }
         }
-        RelayOut::Unchanged
     }
 
     /// What the provider last said it used.
@@ -68,8 +109,8 @@ impl Meter {
     pub fn usage(&self) -> Option<Usage> {
         match self {
             Self::Chunks(relay) => relay.usage(),
-            Self::Responses(meter) => meter.usage(),
-            Self::Messages(meter) => meter.usage(),
+            Self::Responses(named) => named.meter.usage(),
+            Self::Messages(named) => named.meter.usage(),
         }
     }
 
@@ -79,7 +120,7 @@ impl Meter {
     pub fn usage_is_whole(&self) -> bool {
         match self {
             Self::Chunks(_) | Self::Responses(_) => true,
-            Self::Messages(meter) => meter.usage_is_whole(),
+            Self::Messages(named) => named.meter.usage_is_whole(),
         }
     }
 
@@ -88,8 +129,8 @@ impl Meter {
     pub fn events(&self) -> u64 {
         match self {
             Self::Chunks(relay) => relay.events(),
-            Self::Responses(meter) => meter.events(),
-            Self::Messages(meter) => meter.events(),
+            Self::Responses(named) => named.meter.events(),
+            Self::Messages(named) => named.meter.events(),
         }
     }
 
@@ -98,8 +139,8 @@ impl Meter {
     pub fn saw_error(&self) -> bool {
         match self {
             Self::Chunks(relay) => relay.saw_error(),
-            Self::Responses(meter) => meter.saw_error(),
-            Self::Messages(meter) => meter.saw_error(),
+            Self::Responses(named) => named.meter.saw_error() || named.relay.is_over(),
+            Self::Messages(named) => named.meter.saw_error() || named.relay.is_over(),
         }
     }
 
@@ -108,8 +149,8 @@ impl Meter {
     pub fn saw_end(&self) -> bool {
         match self {
             Self::Chunks(relay) => relay.saw_done(),
-            Self::Responses(meter) => meter.saw_end(),
-            Self::Messages(meter) => meter.saw_end(),
+            Self::Responses(named) => named.meter.saw_end(),
+            Self::Messages(named) => named.meter.saw_end(),
         }
     }
 
@@ -119,8 +160,8 @@ impl Meter {
         let error = ProviderError::truncated();
         let (name, form) = match self {
             Self::Chunks(_) => ("", ErrorForm::Openai),
-            Self::Messages(_) => ("event: error\n", ErrorForm::Anthropic),
-            Self::Responses(_) => ("event: error\n", ErrorForm::Openai),
+            Self::Messages(_) => (NAMED, ErrorForm::Anthropic),
+            Self::Responses(_) => (NAMED, ErrorForm::Openai),
         };
         // A line end first: what broke off may have ended within a line.
         let mut event = format!("\n\n{name}data: ").into_bytes();
@@ -130,19 +171,37 @@ impl Meter {
     }
 }
 
-fn relayed(relay: &mut StreamRelay, chunk: &[u8], last: bool) -> RelayOut {
-    let out = relay.push(chunk, last);
-    let Some(event) = relay.take_foreign_error() else {
+/// The line that names an error in a stream of named events.
+const NAMED: &str = "event: error\n";
+
+/// What the client gets of a chunk, out of which an error may have been taken: that is told in its form.
+fn told(
+    out: RelayOut,
+    chunk: &[u8],
+    error: Option<Vec<u8>>,
+    (name, form): (&str, ErrorForm),
+) -> RelayOut {
+    let Some(event) = error else {
         return out;
     };
     let mut bytes = match out {
         RelayOut::Unchanged => chunk.to_vec(),
         RelayOut::Replace(bytes) => bytes,
     };
+    bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(b"data: ");
-    bytes.extend(write_error(ErrorForm::Openai, &reported(&event)));
+    bytes.extend(write_error(form, &reported(&event)));
     bytes.extend_from_slice(b"\n\n");
     RelayOut::Replace(bytes)
+}
+
+/// Whether a whole event is an error in another form than the client's own.
+fn is_foreign(event: &[u8], own: fn(bool, bool) -> bool) -> bool {
+    let mut foreign = false;
+    let mut reader = SseReader::new(event.len() + 4);
+    let mut sink = |event: crate::sse::Event<'_>| foreign |= is_foreign_error(event, own);
+    let read = reader.push(event, &mut sink);
+    read.and_then(|()| reader.push(b"\n\n", &mut sink)).is_ok() && foreign
 }
 
 /// What an event says that is an error.
@@ -155,56 +214,4 @@ fn reported(event: &[u8]) -> ProviderError {
     let read = read.and_then(|()| reader.push(b"\n\n", &mut sink));
     let known = error.filter(|_| read.is_ok());
     known.unwrap_or_else(ProviderError::truncated)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vendor::Vendor;
-
-    #[test]
-    fn a_vendors_own_error_reaches_chat_clients_as_openais() {
-        let word = "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n";
-        let error = r#"{"object":"error","message":"Service tier capacity exceeded for this model.","type":"invalid_request_error","param":null,"code":"3505"}"#;
-        let base = r#"{"base_resp":{"status_code":1002,"status_msg":"rate limit"}}"#;
-        let wire = |name| Wire::Openai(Vendor::parse(name).unwrap());
-        for (vendor, error, told) in [
-            ("mistral", error, "capacity exceeded"),
-            ("minimax", base, "rate limit"),
-        ] {
-            for size in [1, 9, 1000] {
-                let stream = format!("{word}data: {error}\n\ndata: [DONE]\n\n");
-                let mut meter = Meter::new(Client::Chat, wire(vendor), true);
-                let mut out = Vec::new();
-                for piece in stream.as_bytes().chunks(size).chain([&b""[..]]) {
-                    match meter.push(piece, piece.is_empty()) {
-                        RelayOut::Unchanged => out.extend_from_slice(piece),
-                        RelayOut::Replace(bytes) => out.extend(bytes),
-                    }
-                }
-                let out = String::from_utf8(out).unwrap();
-                let event = out.strip_prefix(word).unwrap();
-                let event = event
-                    .strip_prefix("data: {\"error\":{\"message\":")
-                    .unwrap();
-                assert!(event.contains(told) && event.ends_with("}}\n\n"), "{event}");
-                assert!(meter.saw_error());
-            }
-        }
-        // Where nobody said that it is MiniMax, its form is nothing.
-        let mut meter = Meter::new(Client::Chat, wire("openai"), true);
-        let stream = format!("{word}data: {base}\n\n");
-        assert_eq!(meter.push(stream.as_bytes(), false), RelayOut::Unchanged);
-    }
-
-    #[test]
-    fn usage_is_read_as_the_client_counts_it() {
-        let body = br#"{"usage":{"input_tokens":3,"cache_read_input_tokens":4,"output_tokens":5}}"#;
-        for (client, input_tokens) in [(Client::Messages, 7), (Client::Responses, 3)] {
-            let mut inspector = answer_inspector(client);
-            inspector.push(body);
-            let usage = inspector.finish().usage.unwrap();
-            assert_eq!((usage.input_tokens, usage.output_tokens), (input_tokens, 5));
-        }
-    }
 }

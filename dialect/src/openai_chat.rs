@@ -4,11 +4,11 @@
 //! Sources: OpenAI's OpenAPI document (<https://github.com/openai/openai-openapi>) and the types of its
 //! Python SDK; vendors' own documents where they differ, named where they are read.
 
-mod errors;
-mod family;
+pub(crate) mod errors;
+pub(crate) mod family;
 mod finish;
 pub(crate) mod frame;
-mod lenient;
+pub(crate) mod lenient;
 pub(crate) mod object;
 mod read_answer;
 mod read_choice;
@@ -19,11 +19,11 @@ mod read_stream;
 mod read_tools;
 mod reasoning;
 mod strict;
-mod wire;
+pub(crate) mod wire;
 mod write_answer;
-mod write_messages;
-mod write_request;
-mod write_sampling;
+pub(crate) mod write_messages;
+pub(crate) mod write_request;
+pub(crate) mod write_sampling;
 mod write_stream;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! OpenAI's Responses API as a client dialect, without a store.
+//! OpenAI's Responses API without a store: as clients speak it, and as providers do ([`provider`]).
 //!
 //! Nothing is kept between requests: `store: true` is accepted and means `false`, and what refers to
 //! something stored (`previous_response_id`, `conversation`, `prompt`, `background`, item references)
@@ -23,6 +23,7 @@ mod input;
 mod item;
 mod meter;
 mod object;
+pub mod provider;
 mod request;
 mod signature;
 mod store;

@@ -49,12 +49,49 @@ pub enum Wire {
         /// Whether the API version is `v1`.
         v1: bool,
     },
+    /// OpenAI's Responses API, of a server whose chat API has a vendor's quirks: see [`Wire::asked_by`].
+    Responses(Vendor),
     /// Anthropic's Messages.
     Anthropic,
     /// Google's generateContent, at Google's Gemini API or at Vertex AI.
     Gemini(gemini::Api),
     /// Amazon Bedrock's Converse.
     Bedrock,
+}
+
+/// By which of OpenAI's two APIs for conversations a target is asked that has both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenaiApi {
+    /// By Chat Completions only: there is nothing else.
+    Chat,
+    /// Each client of OpenAI's by its own, others by Chat Completions.
+    #[default]
+    Either,
+    /// Each client of OpenAI's by its own, others by Responses.
+    Responses,
+}
+
+impl Wire {
+    /// What the target speaks to this client: OpenAI's Responses in the place of its chat API, where
+    /// the server has it and it is what the client speaks, or says more of what the client says.
+    #[must_use]
+    pub fn asked_by(self, client: Client, api: OpenaiApi) -> Self {
+        let wanted = match client {
+            Client::Responses => api != OpenaiApi::Chat,
+            Client::Messages => api == OpenaiApi::Responses,
+            Client::Chat | Client::Completions | Client::Embeddings | Client::CountTokens => false,
+        };
+        match self {
+            Self::Openai(vendor) if wanted && vendor.quirks().responses => Self::Responses(vendor),
+            Self::Azure { v1: true } if wanted => Self::Responses(Vendor::OPENAI),
+            Self::Openai(_)
+            | Self::Azure { .. }
+            | Self::Responses(_)
+            | Self::Anthropic
+            | Self::Gemini(_)
+            | Self::Bedrock => self,
+        }
+    }
 }
 
 /// Whose form of errors a client reads.
@@ -79,24 +116,30 @@ impl Client {
         }
     }
 
-    /// Whether the provider has this very endpoint, so that bytes pass.
+    /// Whether the provider has this very endpoint, so that bytes pass; `wire` as this client asks it,
+    /// see [`Wire::asked_by`].
     #[must_use]
     pub fn is_native_to(self, wire: Wire) -> bool {
         match (self, wire) {
             (Self::Chat, Wire::Openai(_) | Wire::Azure { .. })
             | (Self::Completions | Self::Embeddings, Wire::Azure { .. })
+            | (Self::Responses, Wire::Responses(_))
             | (Self::Messages | Self::CountTokens, Wire::Anthropic) => true,
             (Self::Completions, Wire::Openai(vendor)) => vendor.quirks().completions,
             (Self::Embeddings, Wire::Openai(vendor)) => vendor.quirks().embeddings,
-            (Self::Responses, Wire::Openai(vendor)) => vendor.quirks().responses,
-            (Self::Responses, Wire::Azure { v1 }) => v1,
-            (
+            (Self::Responses, Wire::Openai(_) | Wire::Azure { .. })
+            | (Self::Chat | Self::Completions | Self::Embeddings, Wire::Responses(_))
+            | (
                 Self::Chat | Self::Completions | Self::Embeddings | Self::Responses,
                 Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock,
             )
             | (
                 Self::Messages | Self::CountTokens,
-                Wire::Openai(_) | Wire::Azure { .. } | Wire::Gemini(_) | Wire::Bedrock,
+                Wire::Openai(_)
+                | Wire::Azure { .. }
+                | Wire::Responses(_)
+                | Wire::Gemini(_)
+                | Wire::Bedrock,
             ) => false,
         }
     }
@@ -153,7 +196,11 @@ pub fn write(
         }
         (
             Asked::Embeddings(_),
-            Wire::Openai(_) | Wire::Azure { .. } | Wire::Anthropic | Wire::Bedrock,
+            Wire::Openai(_)
+            | Wire::Azure { .. }
+            | Wire::Responses(_)
+            | Wire::Anthropic
+            | Wire::Bedrock,
         ) => return None,
         (Asked::Chat(request), Wire::Gemini(api)) if client == Client::CountTokens => {
             gemini::write_count(request, target, api)
@@ -161,10 +208,12 @@ pub fn write(
         (Asked::Chat(request), Wire::Anthropic) if client == Client::CountTokens => {
             anthropic::write_count_tokens_request(request, target)
         }
-        (Asked::Chat(_), Wire::Openai(_) | Wire::Azure { .. } | Wire::Bedrock)
-            if client == Client::CountTokens =>
-        {
-            return None;
+        (
+            Asked::Chat(_),
+            Wire::Openai(_) | Wire::Azure { .. } | Wire::Responses(_) | Wire::Bedrock,
+        ) if client == Client::CountTokens => return None,
+        (Asked::Chat(request), Wire::Responses(_)) => {
+            responses::provider::write_request(request, target)
         }
         (Asked::Chat(request), Wire::Openai(vendor)) => {
             vendor::write_request(request, target, vendor)
@@ -189,15 +238,19 @@ fn begins_anew(asked: &Asked, wire: Wire) -> bool {
         return false;
     };
     let last = request.turns.last();
-    matches!(wire, Wire::Openai(_) | Wire::Azure { .. })
-        && last.is_some_and(|turn| turn.role == Role::Assistant)
+    matches!(
+        wire,
+        Wire::Openai(_) | Wire::Azure { .. } | Wire::Responses(_)
+    ) && last.is_some_and(|turn| turn.role == Role::Assistant)
 }
 
 /// Reads a provider's answer that is not a success.
 #[must_use]
 pub fn read_error(wire: Wire, status: u16, body: &[u8]) -> ProviderError {
     match wire {
-        Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_error(status, body),
+        Wire::Openai(_) | Wire::Azure { .. } | Wire::Responses(_) => {
+            openai_chat::read_error(status, body)
+        }
         Wire::Anthropic => anthropic::read_error(status, body),
         Wire::Gemini(_) => gemini::read_error(status, body),
         Wire::Bedrock => bedrock::read_error(status, body),

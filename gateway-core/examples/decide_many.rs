@@ -19,7 +19,9 @@ use ark_gateway_core::money::{MicroUsdPerMillion, Price, PriceBasis};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::score::{KeyLengths, ModelScore, Scores, TargetScore};
-use ark_gateway_core::snapshot::{ModelId, ModelSpec, ProviderId, Snapshot, TargetId, TargetSpec};
+use ark_gateway_core::snapshot::{
+    ModelId, ModelSpec, ProviderId, Snapshot, TargetApi, TargetId, TargetSpec,
+};
 
 const TARGETS: u16 = 50;
 const MODELS: u16 = 500;
@@ -121,6 +123,7 @@ fn target(i: u16) -> TargetSpec {
         price_source: None,
         capabilities: Capabilities::ALL,
         default_max_tokens: 4_096,
+        api: TargetApi::default(),
     }
 }
 

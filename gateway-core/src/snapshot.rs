@@ -235,6 +235,23 @@ pub struct TargetSpec {
     /// Output tokens to allow when the client set no bound and the provider demands one.
     #[serde(default = "default_max_tokens")]
     pub default_max_tokens: u32,
+    /// By which of OpenAI's APIs it is asked.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub api: TargetApi,
+}
+
+/// By which of OpenAI's two APIs for conversations a target is asked; means nothing for providers that
+/// speak neither.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetApi {
+    /// By Chat Completions only.
+    Chat,
+    /// Clients of OpenAI's APIs by the one that they speak, others by Chat Completions.
+    #[default]
+    Either,
+    /// Clients of OpenAI's APIs by the one that they speak, others by Responses.
+    Responses,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -9,8 +9,8 @@ use crate::quota::QuotaSpec;
 use crate::rules::Rules;
 use crate::snapshot::{
     FailOverOn, GatewaySpec, KeySpec, ModelGrant, ModelId, ModelSpec, OnLoss, Order, ProviderId,
-    ProviderKind, ProviderSpec, RequestLimit, Snapshot, SnapshotVersion, TargetId, TargetSpec,
-    Tier,
+    ProviderKind, ProviderSpec, RequestLimit, Snapshot, SnapshotVersion, TargetApi, TargetId,
+    TargetSpec, Tier,
 };
 
 /// The secret of the first key.
@@ -63,6 +63,7 @@ fn target(provider: u16, model: &str, percent: u64) -> TargetSpec {
         price_source: None,
         capabilities: Capabilities::ALL,
         default_max_tokens: 4096,
+        api: TargetApi::default(),
     }
 }
 

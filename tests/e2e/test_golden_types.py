@@ -20,6 +20,7 @@ from google import genai
 from google.genai import types as google
 from anthropic.types import message_create_params as anthropic_params
 from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types import responses as openai_responses
 from openai.types.chat import completion_create_params as openai_params
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic.alias_generators import to_camel
@@ -176,6 +177,8 @@ def test_errors_are_read_by_the_sdks(one: Told):
 def test_requests_have_the_sdks_types(one: Told):
     body = json.loads(one.text)
     params, older = ASKED[one.to]
+    if "input" in body and one.story.parent.name != "embeddings":
+        params = openai_responses.response_create_params.ResponseCreateParams
     forms = [f for form in params.__args__ for f in (form, *form.__orig_bases__)]
     known = set().union(*(form.__annotations__ for form in forms))
     assert set(body) - known - older == set()

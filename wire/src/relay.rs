@@ -7,6 +7,7 @@
 //! CRLF not counted).
 
 mod block;
+mod named;
 mod output;
 mod plain;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use memchr::memchr2;
 use crate::bytes::{head, tail};
 use crate::usage::Usage;
 use block::{Block, Line};
+pub use named::NamedRelay;
 use output::Output;
 use plain::PlainChunk;
 

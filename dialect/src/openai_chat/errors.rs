@@ -36,7 +36,7 @@ pub(super) fn hidden(answer: &Answer<'_>, named_error: bool, data: &[u8]) -> Opt
 }
 
 /// An answer or event that is not what the dialect says.
-pub(super) fn unreadable() -> ProviderError {
+pub(crate) fn unreadable() -> ProviderError {
     ProviderError::new(
         ErrorClass::Server,
         "The provider's answer could not be read.",
@@ -44,7 +44,7 @@ pub(super) fn unreadable() -> ProviderError {
 }
 
 /// An answer that outgrows what is kept of it.
-pub(super) fn oversized() -> ProviderError {
+pub(crate) fn oversized() -> ProviderError {
     ProviderError::new(
         ErrorClass::Server,
         "The provider's answer is larger than the gateway reads.",

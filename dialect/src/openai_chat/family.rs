@@ -24,7 +24,7 @@ const PRO: &[Effort] = &[Effort::Medium, Effort::High, Effort::Max];
 
 /// What a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Family {
+pub(crate) struct Family {
     /// The efforts that it takes, from little to much: none for a model that does not reason, `None`
     /// for one of which nothing is known.
     efforts: Option<&'static [Effort]>,
@@ -36,11 +36,13 @@ pub(super) struct Family {
 
 /// Which of the settings of sampling a model takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Sampling {
+pub(crate) struct Sampling {
     /// `temperature`, `top_p`, `logprobs`.
-    pub(super) common: bool,
+    pub(crate) common: bool,
     /// `stop`, penalties, `logit_bias`.
-    pub(super) rest: bool,
+    pub(crate) rest: bool,
+    /// `seed`.
+    pub(crate) seed: bool,
 }
 
 impl Family {
@@ -58,7 +60,7 @@ impl Family {
 
     /// Reads a model's name: OpenAI's own, a fine-tuned model's, or a deployment's that holds one. A
     /// name with a path is no name at OpenAI but at a gateway to many models, which knows them.
-    pub(super) fn of(model: &str) -> Self {
+    pub(crate) fn of(model: &str) -> Self {
         if model.contains('/') {
             return Self::OTHER;
         }
@@ -69,6 +71,19 @@ impl Family {
             Some((version, variant)) => Self::gpt(version, variant),
             None => Self::OTHER,
         }
+    }
+
+    /// The same model as the Responses API serves it.
+    pub(crate) fn by_responses(self) -> Self {
+        Self {
+            tools_beside_reasoning: true,
+            ..self
+        }
+    }
+
+    /// Whether it is known to reason.
+    pub(crate) fn reasons(self) -> bool {
+        self.efforts.is_some_and(|efforts| !efforts.is_empty())
     }
 
     const fn reasoning(efforts: &'static [Effort], default: Effort) -> Self {
@@ -110,7 +125,7 @@ impl Family {
 
     /// The effort to ask for. An amount that the model has no word for becomes the nearest, which is
     /// a loss unless it was a budget; where functions exclude reasoning, functions win.
-    pub(super) fn effort(self, request: &ChatRequest, losses: &mut Losses) -> Option<Effort> {
+    pub(crate) fn effort(self, request: &ChatRequest, losses: &mut Losses) -> Option<Effort> {
         let asked = request.reasoning.as_ref();
         let said = asked.and_then(|reasoning| reasoning.effort);
         let budget = asked.and_then(|reasoning| reasoning.budget_tokens);
@@ -135,11 +150,12 @@ impl Family {
     }
 
     /// What may be said of sampling beside this effort.
-    pub(super) fn sampling(self, effort: Option<Effort>) -> Sampling {
+    pub(crate) fn sampling(self, effort: Option<Effort>) -> Sampling {
         let plain = self.efforts.is_none_or(<[Effort]>::is_empty);
         Sampling {
             common: plain || effort.unwrap_or(self.default) == Effort::None,
             rest: plain,
+            seed: true,
         }
     }
 }
@@ -312,7 +328,12 @@ mod tests {
             ("gpt-5.5", Some(Effort::None), true, false),
         ] {
             let sampling = Family::of(model).sampling(effort);
-            assert_eq!(sampling, Sampling { common, rest }, "{model}");
+            let takes = Sampling {
+                common,
+                rest,
+                seed: true,
+            };
+            assert_eq!(sampling, takes, "{model}");
         }
     }
 }

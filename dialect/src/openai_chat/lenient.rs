@@ -86,21 +86,21 @@ impl<'de, T: Lenient<'de>> Visitor<'de> for AnyKind<T> {
 
 /// A string.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Text<'a>(Option<Cow<'a, str>>);
+pub(crate) struct Text<'a>(Option<Cow<'a, str>>);
 
 impl<'a> Text<'a> {
     /// The text, unless it is empty.
-    pub(super) fn get(self) -> Option<Cow<'a, str>> {
+    pub(crate) fn get(self) -> Option<Cow<'a, str>> {
         self.0.filter(|text| !text.is_empty())
     }
 
     /// The text; empty when there is none.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         self.0.as_deref().unwrap_or_default()
     }
 
     /// The text, unless it is empty, as a string of its own.
-    pub(super) fn owned(self) -> Option<String> {
+    pub(crate) fn owned(self) -> Option<String> {
         self.get().map(Cow::into_owned)
     }
 }
@@ -125,7 +125,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 
 /// A string that some vendors write as the object that it should encode.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct JsonText<'a>(pub(super) Text<'a>);
+pub(crate) struct JsonText<'a>(pub(crate) Text<'a>);
 
 impl<'de: 'a, 'a> Lenient<'de> for JsonText<'a> {
     fn text(text: Cow<'de, str>) -> Self {
@@ -146,7 +146,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonText<'a> {
 
 /// A non-negative number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Count(pub(super) Option<u64>);
+pub(crate) struct Count(pub(crate) Option<u64>);
 
 impl<'de> Lenient<'de> for Count {
     fn count(count: u64) -> Self {
@@ -162,7 +162,7 @@ impl<'de> Deserialize<'de> for Count {
 
 /// An object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Maybe<T>(pub(super) Option<T>);
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 
 impl<T> Default for Maybe<T> {
     fn default() -> Self {
@@ -184,19 +184,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Maybe<T> {
 
 /// An array of objects, which allocates nothing for one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Few<T> {
+pub(crate) struct Few<T> {
     first: Option<T>,
     more: Vec<T>,
     /// Whether there was an array, be it empty.
-    pub(super) present: bool,
+    pub(crate) present: bool,
 }
 
 impl<T> Few<T> {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.first.iter().chain(&self.more)
     }
 }
@@ -245,7 +245,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
 
 /// An array of objects.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Many<T>(pub(super) Vec<T>);
+pub(crate) struct Many<T>(pub(crate) Vec<T>);
 
 impl<T> Default for Many<T> {
     fn default() -> Self {
@@ -272,21 +272,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
 /// What a message says: a string, or an array of parts of which the texts and, apart from them, the
 /// thoughts count (Mistral's reasoning models).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Content<'a> {
-    pub(super) text: Text<'a>,
-    pub(super) thinking: String,
-    pub(super) odd: OddParts,
+pub(crate) struct Content<'a> {
+    pub(crate) text: Text<'a>,
+    pub(crate) thinking: String,
+    pub(crate) odd: OddParts,
 }
 
 /// Which parts a message has that say nothing in words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct OddParts {
+pub(crate) struct OddParts {
     /// Images.
-    pub(super) images: bool,
+    pub(crate) images: bool,
     /// Mistral's references to sources.
-    pub(super) references: bool,
+    pub(crate) references: bool,
     /// Others.
-    pub(super) others: bool,
+    pub(crate) others: bool,
 }
 
 #[derive(Default, serde::Deserialize)]

@@ -210,7 +210,7 @@ pub(super) struct GoogleExtra<'a> {
 /// `usage` in every vendor's words.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct WireUsage {
+pub(crate) struct WireUsage {
     prompt_tokens: Count,
     input_tokens: Count,
     completion_tokens: Count,
@@ -218,6 +218,9 @@ struct WireUsage {
     total_tokens: Count,
     prompt_tokens_details: Maybe<InputDetails>,
     completion_tokens_details: Maybe<OutputDetails>,
+    /// As Responses call them.
+    input_tokens_details: Maybe<InputDetails>,
+    output_tokens_details: Maybe<OutputDetails>,
     /// Kimi.
     cached_tokens: Count,
     /// DeepSeek.
@@ -241,13 +244,15 @@ struct OutputDetails {
 
 impl WireUsage {
     /// `None` when it counts neither input nor output.
-    fn read(&self) -> Option<Usage> {
+    pub(crate) fn read(&self) -> Option<Usage> {
         let input = self.prompt_tokens.0.or(self.input_tokens.0);
         let output = self.completion_tokens.0.or(self.output_tokens.0);
         input.or(output)?;
         let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
         let of_input = self.prompt_tokens_details.0.as_ref();
+        let of_input = of_input.or(self.input_tokens_details.0.as_ref());
         let of_output = self.completion_tokens_details.0.as_ref();
+        let of_output = of_output.or(self.output_tokens_details.0.as_ref());
         let reasoning = of_output.and_then(|d| d.reasoning_tokens.0);
         let reasoning = reasoning.unwrap_or_default();
         // xAI counts reasoning in the total only.

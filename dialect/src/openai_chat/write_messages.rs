@@ -69,7 +69,7 @@ struct FileOut<'a> {
 
 /// A URL; bytes become a `data:` URL without a copy of their own.
 #[derive(Debug)]
-enum Url<'a> {
+pub(crate) enum Url<'a> {
     At(&'a str),
     Data { media_type: &'a str, data: &'a str },
 }
@@ -309,18 +309,8 @@ impl<'a> Writer<'a, '_> {
     }
 
     fn lost(&mut self, part: &Part) {
-        self.losses.note(match part {
-            Part::Image { .. } => Field::Images,
-            Part::File { .. } => Field::Files,
-            Part::Audio { .. } => Field::Audio,
-            Part::ToolResult { .. } => Field::ToolResults,
-            // OpenAI's chat takes no reasoning back, and some vendors refuse it.
-            Part::Reasoning { .. } | Part::RedactedReasoning { .. } => Field::ReasoningHistory,
-            Part::Text { .. }
-            | Part::ToolCall { .. }
-            | Part::Refusal { .. }
-            | Part::Foreign { .. } => Field::Messages,
-        });
+        // OpenAI's chat takes no reasoning back, and some vendors refuse it.
+        self.losses.note(Field::of_request_part(part));
     }
 }
 

@@ -80,19 +80,24 @@ pub(crate) fn write_request_with(
     }
 }
 
-fn fits(user: &str) -> bool {
+pub(crate) fn fits(user: &str) -> bool {
     user.chars().nth(USER_LIMIT_CHARS).is_none()
 }
 
 fn note_losses(request: &ChatRequest, losses: &mut Losses) {
+    losses.note_if(request.metadata.is_some(), Field::Metadata);
+    let summary = request.reasoning.as_ref().and_then(|r| r.summary);
+    losses.note_if(summary == Some(true), Field::Reasoning);
+    note_unsaid(request, losses);
+}
+
+/// What none of OpenAI's APIs has a place for.
+pub(crate) fn note_unsaid(request: &ChatRequest, losses: &mut Losses) {
     let marked = request.tools.iter().any(|tool| tool.cache.is_some());
     losses.note_if(marked, Field::CacheControl);
     losses.note_if(request.top_k.is_some(), Field::TopK);
-    losses.note_if(request.metadata.is_some(), Field::Metadata);
     let user = request.user.as_deref();
     losses.note_if(user.is_some_and(|user| !fits(user)), Field::User);
-    let summary = request.reasoning.as_ref().and_then(|r| r.summary);
-    losses.note_if(summary == Some(true), Field::Reasoning);
     for name in &request.unknown {
         losses.note(Field::of_unknown(name));
     }
@@ -136,7 +141,7 @@ struct Body<'a> {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes by reference"
 )]
-pub(super) fn is_false(flag: &bool) -> bool {
+pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
@@ -179,7 +184,7 @@ fn function<'a>(tool: &'a Tool, losses: &mut Losses) -> ToolOut<'a> {
 }
 
 /// Strictness that the schema allows.
-fn strictness(
+pub(crate) fn strictness(
     asked: Option<bool>,
     schema: Option<&Value>,
     field: Field,
@@ -294,7 +299,7 @@ fn format<'a>(format: &'a Format, losses: &mut Losses) -> Option<FormatOut<'a>> 
     }
 }
 
-fn word(effort: Effort) -> &'static str {
+pub(crate) fn word(effort: Effort) -> &'static str {
     match effort {
         Effort::None => "none",
         Effort::Minimal => "minimal",
@@ -305,7 +310,7 @@ fn word(effort: Effort) -> &'static str {
     }
 }
 
-fn tier<'a>(request: &'a ChatRequest, losses: &mut Losses) -> Option<&'a str> {
+pub(crate) fn tier<'a>(request: &'a ChatRequest, losses: &mut Losses) -> Option<&'a str> {
     match request.service_tier.as_deref()? {
         // Anthropic's word for "no priority capacity".
         "standard_only" => Some("default"),

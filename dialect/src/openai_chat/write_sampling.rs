@@ -13,11 +13,11 @@ const STOP_LIMIT: usize = 4;
 
 /// Members of a request.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Sampling<'a> {
+pub(crate) struct Sampling<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<&'a Number>,
+    pub(crate) temperature: Option<&'a Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<&'a Number>,
+    pub(crate) top_p: Option<&'a Number>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     stop: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,20 +29,20 @@ pub(super) struct Sampling<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     logit_bias: Option<&'a Map<String, Value>>,
     #[serde(skip_serializing_if = "is_false")]
-    logprobs: bool,
+    pub(crate) logprobs: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    top_logprobs: Option<u64>,
+    pub(crate) top_logprobs: Option<u64>,
 }
 
 /// Writes what the model takes: what it refuses is left out, and lost unless it is what the model
 /// does anyway.
-pub(super) fn sampling<'a>(
+pub(crate) fn sampling<'a>(
     request: &'a ChatRequest,
     takes: family::Sampling,
     losses: &mut Losses,
 ) -> Sampling<'a> {
     let mut written = Sampling {
-        seed: request.seed.as_ref(),
+        seed: request.seed.as_ref().filter(|_| takes.seed),
         ..Sampling::default()
     };
     if takes.common {
@@ -71,6 +71,10 @@ pub(super) fn sampling<'a>(
             .is_some_and(|bias| !bias.is_empty());
         losses.note_if(biased, Field::LogitBias);
     }
+    losses.note_if(
+        written.seed.is_none() && request.seed.is_some(),
+        Field::Seed,
+    );
     losses.note_if(written.stop.len() < request.stop.len(), Field::Stop);
     written
 }

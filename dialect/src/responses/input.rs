@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::fields::{Fields, element};
-use super::signature::Proof;
+use super::signature::{Proof, named, own};
 use crate::chat::{BadRequest, CacheMark, Maker, Part, Role, Source, Turn};
 
 /// Reads `instructions` and `input`.
@@ -168,9 +168,17 @@ fn adopt_signature(call: &mut Part, turns: &mut Vec<Turn>) {
 }
 
 fn reasoning(mut item: Fields) -> Result<Part, BadRequest> {
-    let proof = item
+    let id = item.take("id");
+    let id = id.as_ref().and_then(Value::as_str).unwrap_or_default();
+    let mut proof = item
         .text("encrypted_content")?
         .map(|text| Proof::decode(&text));
+    if let Some(Proof { signature, .. }) = &mut proof
+        && signature.maker == Maker::Openai
+        && own(&signature.data).0.is_none()
+    {
+        signature.data = named(id, &signature.data);
+    }
     let content = texts(&mut item, "content")?;
     let summary = texts(&mut item, "summary")?;
     let text = if content.is_empty() { summary } else { content };

@@ -28,11 +28,12 @@ impl Proof {
         }
     }
 
-    /// OpenAI's own goes as it is, any other with whose it is.
+    /// OpenAI's own goes as it is, any other with whose it is; and OpenAI's where the item's own id
+    /// would be lost.
     pub(super) fn encode(&self) -> String {
         let Signature { maker, data } = &self.signature;
         match (self.redacted, maker) {
-            (false, Maker::Openai) => data.clone(),
+            (false, Maker::Openai) if own(data).0.is_none() => data.clone(),
             (false, _) => format!("{SHOWN}{}.{data}", word(*maker)),
             (true, _) => format!("{REDACTED}{}.{data}", word(*maker)),
         }
@@ -55,6 +56,32 @@ impl Proof {
             }),
         }
     }
+}
+
+/// The start of the ids of reasoning items.
+const ITEM: &str = "rs_";
+
+/// OpenAI's proof with the id of the item that it came in: the two are taken back together.
+pub(super) fn named(id: &str, encrypted: &str) -> String {
+    if is_openais(id) {
+        format!("{id}:{encrypted}")
+    } else {
+        encrypted.to_owned()
+    }
+}
+
+/// The item's id, if it is known, and the proof: undoes [`named`].
+pub(super) fn own(data: &str) -> (Option<&str>, &str) {
+    match data.split_once(':') {
+        Some((id, encrypted)) if is_openais(id) => (Some(id), encrypted),
+        Some(_) | None => (None, data),
+    }
+}
+
+/// Whether OpenAI gave an item this id; those that are made here have a place at their end.
+fn is_openais(id: &str) -> bool {
+    let rest = id.strip_prefix(ITEM).unwrap_or_default();
+    !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 fn word(maker: Maker) -> &'static str {

@@ -62,6 +62,7 @@ fn read(
 ) -> Result<ChatAnswer, ProviderError> {
     match wire {
         Wire::Openai(_) | Wire::Azure { .. } => openai_chat::read_answer_of(id, body),
+        Wire::Responses(_) => responses::provider::read_answer_of(id, body),
         Wire::Anthropic => anthropic::read_answer(body),
         Wire::Gemini(_) => gemini::read_answer_of(id, body),
         Wire::Bedrock => bedrock::read_answer_of(target_model, body),

@@ -10,6 +10,7 @@ use crate::{anthropic, bedrock, completions, gemini, openai_chat, responses};
 #[derive(Debug)]
 enum Reader {
     Openai(Box<openai_chat::StreamReader>),
+    Responses(Box<responses::provider::StreamReader>),
     Anthropic(Box<anthropic::StreamReader>),
     Gemini(Box<gemini::StreamReader>),
     Bedrock(Box<bedrock::StreamReader>),
@@ -58,6 +59,9 @@ impl Translation {
             Wire::Openai(_) | Wire::Azure { .. } => {
                 Reader::Openai(Box::new(openai_chat::StreamReader::of_answer(&context.id)))
             }
+            Wire::Responses(_) => Reader::Responses(Box::new(
+                responses::provider::StreamReader::of_answer(&context.id),
+            )),
             Wire::Anthropic => Reader::Anthropic(Box::default()),
             Wire::Gemini(_) => {
                 Reader::Gemini(Box::new(gemini::StreamReader::of_answer(&context.id)))
@@ -103,6 +107,12 @@ impl Translation {
         };
         match &mut self.reader {
             Reader::Openai(reader) => {
+                reader.push(chunk, &mut sink);
+                if last {
+                    reader.finish(&mut sink);
+                }
+            }
+            Reader::Responses(reader) => {
                 reader.push(chunk, &mut sink);
                 if last {
                     reader.finish(&mut sink);

@@ -16,8 +16,9 @@ use crate::asks::lost;
 use crate::story::{Input, folder, inputs, pretty};
 
 /// The providers' dialects by the names of their folders.
-pub const PROVIDERS: [(&str, Wire); 4] = [
+pub const PROVIDERS: [(&str, Wire); 5] = [
     ("openai", Wire::Openai(Vendor::OPENAI)),
+    ("openai-responses", Wire::Responses(Vendor::OPENAI)),
     ("anthropic", Wire::Anthropic),
     ("gemini", Wire::Gemini(Api::Gemini)),
     ("bedrock", Wire::Bedrock),

@@ -73,7 +73,7 @@ impl Ask {
 
     /// What a provider is sent.
     pub fn sent(&self, column: &Column) -> Sent {
-        let (body, wire) = (self.input.text.as_bytes(), column.wire);
+        let (body, wire) = (self.input.text.as_bytes(), column.wire_for(self.client));
         if self.client.is_native_to(wire) && !self.has_foreign_signature() {
             if self.client != Client::Chat {
                 return Sent::Passed;
@@ -81,7 +81,9 @@ impl Ask {
             let vendor = match wire {
                 Wire::Openai(vendor) if vendor.has_quirks() => vendor,
                 Wire::Openai(_) | Wire::Azure { .. } => return self.sent_to_openai(),
-                Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock => return Sent::Passed,
+                Wire::Responses(_) | Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock => {
+                    return Sent::Passed;
+                }
             };
             if !vendor.takes_functions() && self.holds(&LEGACY_FUNCTIONS) {
                 return self.translated(column);
@@ -101,7 +103,7 @@ impl Ask {
     }
 
     fn translated(&self, column: &Column) -> Sent {
-        let (body, wire) = (self.input.text.as_bytes(), column.wire);
+        let (body, wire) = (self.input.text.as_bytes(), column.wire_for(self.client));
         if !self.client.is_served_by(wire) {
             return Sent::Nothing;
         }

@@ -1,7 +1,8 @@
 //! The models that requests are shown for: what a provider is sent depends on their names.
 
 use ark_dialect::gemini::Api;
-use ark_dialect::translate::Wire;
+use ark_dialect::responses::provider::is_better_for;
+use ark_dialect::translate::{Client, OpenaiApi, Wire};
 use ark_dialect::vendor::Vendor;
 
 /// A provider's dialect and one of its models.
@@ -32,6 +33,16 @@ impl Column {
             OF_VENDOR => self.provider.to_owned(),
             model => format!("{} ({model})", self.provider),
         }
+    }
+
+    /// What it speaks to this client, as `api: auto` decides it.
+    pub fn wire_for(&self, client: Client) -> Wire {
+        let api = if is_better_for(self.model) {
+            OpenaiApi::Responses
+        } else {
+            OpenaiApi::Either
+        };
+        self.wire.asked_by(client, api)
     }
 
     /// What a server without quirks, which is not asked natively, would be sent of such a model.

@@ -36,9 +36,6 @@ const NOT_SERVED: &str = "
   endpoint (`https://api.cohere.ai/compatibility/v1`) and Jina's embeddings (`https://api.jina.ai/v1`), which have
   OpenAI's form, can be named as `kind: openai-compatible` without a vendor; no golden covers what they refuse, so
   nothing is claimed of them here.
-- **Errors in the middle of a stream that passes**: a chat or completions client gets a vendor's own form (Mistral's,
-  MiniMax's) as OpenAI's. In passing Messages and Responses streams such an event passes as it came, and the dialect's
-  own error event follows it at the stream's end.
 ";
 
 pub fn file() -> PathBuf {

@@ -35,14 +35,26 @@ fn the_corpora_hold() {
 fn the_goldens_hold() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
     let mut inputs = 0;
-    for (at, provider) in (0u8..).zip(["openai", "anthropic", "gemini"]) {
+    for (at, provider) in [
+        (0, "openai"),
+        (1, "anthropic"),
+        (2, "gemini"),
+        (4, "openai-responses"),
+    ] {
         inputs += each(&folder.join("answers").join(provider), "sse", at, |input| {
             SEEDS
                 .iter()
                 .for_each(|&seed| translating::stream(input, seed));
         });
     }
-    for (at, provider) in (0u8..).zip(["openai", "anthropic", "gemini", "bedrock"]) {
+    let providers = [
+        "openai",
+        "anthropic",
+        "gemini",
+        "bedrock",
+        "openai-responses",
+    ];
+    for (at, provider) in (0u8..).zip(providers) {
         inputs += each(
             &folder.join("answers").join(provider),
             "json",

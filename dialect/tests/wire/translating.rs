@@ -22,11 +22,12 @@ const CLIENTS: [Client; 6] = [
 ];
 /// Those that get streams.
 const LISTENERS: usize = 4;
-pub(crate) const WIRES: [Wire; 4] = [
+pub(crate) const WIRES: [Wire; 5] = [
     Wire::Openai(Vendor::OPENAI),
     Wire::Anthropic,
     Wire::Gemini(Api::Gemini),
     Wire::Bedrock,
+    Wire::Responses(Vendor::OPENAI),
 ];
 const MODEL: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 

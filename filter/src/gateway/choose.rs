@@ -248,7 +248,7 @@ impl GatewayFilter {
             let Some(provider) = policy.provider(target.provider) else {
                 continue;
             };
-            let wire = wire_of(provider);
+            let wire = wire_of(provider, target, client);
             if !client.is_served_by(wire) {
                 refused.targets.push(id);
                 continue;
@@ -293,8 +293,10 @@ impl GatewayFilter {
         client: Client,
     ) -> Result<(), Reject> {
         let first = decision.targets().next().and_then(|t| policy.target(t));
-        let provider = first.and_then(|t| policy.provider(t.provider));
-        let native = provider.is_none_or(|p| client.is_native_to(wire_of(p)));
+        let first = first.and_then(|t| Some((t, policy.provider(t.provider)?)));
+        let native = first.is_none_or(|(target, provider)| {
+            client.is_native_to(wire_of(provider, target, client))
+        });
         if !native || self.has_foreign_signature() {
             self.asked()?;
         }

@@ -100,8 +100,8 @@ impl ProviderFilter {
         live.exchange.speak_of(self.place);
         let policy = live.exchange.policy();
         let target = policy.target(live.exchange.current_target()?)?;
-        let wire = wire_of(policy.provider(target.provider)?);
         let client = live.client?;
+        let wire = wire_of(policy.provider(target.provider)?, target, client);
         // A request that was written anew in its own dialect gets its answer in that dialect.
         let own = client.is_native_to(wire) && wire == Wire::Anthropic;
         let native = own || (live.passes(client, wire) && !self.translated_anyway);

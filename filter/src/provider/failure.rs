@@ -121,7 +121,7 @@ impl ProviderFilter {
 
     /// The error that some vendors hide in forms of their own.
     pub(super) fn hidden_error(&self, size: usize) -> Option<ProviderError> {
-        let (_, Wire::Openai(vendor), ..) = self.call()? else {
+        let (_, Wire::Openai(vendor) | Wire::Responses(vendor), ..) = self.call()? else {
             return None;
         };
         let body = || host::body(BufferType::HttpResponseBody, 0, size.min(BODY_LIMIT_BYTES));

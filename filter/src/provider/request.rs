@@ -84,10 +84,10 @@ impl ProviderFilter {
         let target = policy.target(id)?;
         let provider = policy.provider(target.provider)?;
         let client = live.client?;
-        let wire = wire_of(provider);
+        let wire = wire_of(provider, target, client);
         let native = live.passes(client, wire);
         host::set_request_header(":authority", &provider.authority);
-        let call = (client, native, live.exchange.stream());
+        let call = (client, wire, (native, live.exchange.stream()));
         let path = path_of(provider, &target.model, call);
         if !first || path != live.path {
             host::set_request_header(":path", &path);
@@ -177,6 +177,7 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
                 Wire::Openai(vendor) if vendor.has_quirks() => vendor::edits(body, vendor),
                 Wire::Openai(_)
                 | Wire::Azure { .. }
+                | Wire::Responses(_)
                 | Wire::Anthropic
                 | Wire::Gemini(_)
                 | Wire::Bedrock => vendor::foreign_history(body),
@@ -214,12 +215,10 @@ fn speaks_of_functions(whole: Whole, body: &[u8]) -> bool {
 fn is_adapted(client: Client, wire: Wire, live: &Live) -> bool {
     let history = client == Client::Chat && live.foreign_history;
     match wire {
-        Wire::Openai(vendor) => {
-            history
-                || client == Client::Responses
-                || (client == Client::Chat && vendor.has_quirks())
-        }
-        Wire::Azure { .. } => history || client == Client::Responses,
+        Wire::Openai(vendor) => history || (client == Client::Chat && vendor.has_quirks()),
+        Wire::Azure { .. } => history,
+        // It must not be stored.
+        Wire::Responses(_) => true,
         Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock => false,
     }
 }
@@ -252,7 +251,11 @@ fn edits<'a>(wire: Wire, model: &'a str, live: &Live) -> Edits<'a> {
     let openai = matches!(wire, Wire::Openai(_) | Wire::Azure { .. });
     let asks = match wire {
         Wire::Openai(vendor) => vendor.quirks().usage == UsageReport::OnRequest,
-        Wire::Azure { .. } | Wire::Anthropic | Wire::Gemini(_) | Wire::Bedrock => true,
+        Wire::Azure { .. }
+        | Wire::Responses(_)
+        | Wire::Anthropic
+        | Wire::Gemini(_)
+        | Wire::Bedrock => true,
     };
     let optional_usage = asks && matches!(live.client, Some(Client::Chat | Client::Completions));
     Edits {

@@ -1,17 +1,27 @@
 //! What a provider speaks, and where it listens for it.
 
 use ark_dialect::gemini::Api;
-use ark_dialect::translate::{Client, Wire};
+use ark_dialect::translate::{Client, OpenaiApi, Wire};
 use ark_dialect::vendor::Vendor;
 use ark_dialect::{bedrock, gemini};
-use ark_gateway_core::snapshot::{ProviderKind, ProviderSpec};
+use ark_gateway_core::snapshot::{ProviderKind, ProviderSpec, TargetApi, TargetSpec};
 use ark_wire::path::{Endpoint, Layout, upstream_path};
 
 /// The `api_version` by which Azure's newer paths are chosen.
 const AZURE_V1: &str = "v1";
 
+/// What a target speaks to this client.
+pub(crate) fn wire_of(provider: &ProviderSpec, target: &TargetSpec, client: Client) -> Wire {
+    let api = match target.api {
+        TargetApi::Chat => OpenaiApi::Chat,
+        TargetApi::Either => OpenaiApi::Either,
+        TargetApi::Responses => OpenaiApi::Responses,
+    };
+    spoken_by(provider).asked_by(client, api)
+}
+
 /// What a provider speaks.
-pub(crate) fn wire_of(provider: &ProviderSpec) -> Wire {
+fn spoken_by(provider: &ProviderSpec) -> Wire {
     match provider.kind {
         ProviderKind::Openai => Wire::Openai(Vendor::OPENAI),
         ProviderKind::OpenaiCompatible => {
@@ -32,12 +42,12 @@ pub(crate) fn wire_of(provider: &ProviderSpec) -> Wire {
 pub(super) fn path_of(
     provider: &ProviderSpec,
     model: &str,
-    (client, native, stream): (Client, bool, bool),
+    (client, wire, (native, stream)): (Client, Wire, (bool, bool)),
 ) -> String {
     let base = &provider.base_path;
     let endpoint = match client {
         Client::Completions if native => Endpoint::Completions,
-        Client::Responses if native => Endpoint::Responses,
+        _ if matches!(wire, Wire::Responses(_)) => Endpoint::Responses,
         Client::Embeddings => Endpoint::Embeddings,
         Client::Chat
         | Client::Completions
@@ -45,11 +55,14 @@ pub(super) fn path_of(
         | Client::Messages
         | Client::CountTokens => Endpoint::ChatCompletions,
     };
-    match wire_of(provider) {
+    match wire {
         Wire::Openai(vendor) if endpoint == Endpoint::ChatCompletions => {
             format!("{base}{}", vendor.quirks().chat_path)
         }
-        Wire::Openai(_) => upstream_path(base, endpoint, Layout::Openai),
+        Wire::Responses(_) if provider.kind == ProviderKind::AzureOpenai => {
+            upstream_path(base, endpoint, Layout::AzureV1)
+        }
+        Wire::Openai(_) | Wire::Responses(_) => upstream_path(base, endpoint, Layout::Openai),
         Wire::Azure { v1: true } => upstream_path(base, endpoint, Layout::AzureV1),
         Wire::Azure { v1: false } => {
             let layout = Layout::AzureOpenai {

@@ -125,6 +125,7 @@ fn compile_model(
             price_source: priced.source.map(Box::new),
             capabilities: target.capabilities,
             default_max_tokens: target.default_max_tokens,
+            api: target.api,
         });
     }
     let shadow = model

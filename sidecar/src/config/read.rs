@@ -1,6 +1,7 @@
 //! From a parsed document to a [`Config`]: the file's schema, block by block.
 
 mod admin;
+mod api;
 mod audit;
 mod capability;
 mod compliance;
@@ -243,6 +244,8 @@ struct Names {
 struct Made {
     kind: ProviderKind,
     vendor: Option<String>,
+    /// It has OpenAI's Responses beside Chat Completions.
+    responses: bool,
 }
 
 impl Names {
@@ -303,10 +306,11 @@ fn kinds_of(document: &Value) -> BTreeMap<String, Made> {
         let (_, kind) = provider::kind::KINDS
             .iter()
             .find(|(name, _)| *name == kind)?;
-        let vendor = text("vendor").map(str::to_owned);
+        let vendor = text("vendor");
         let made = Made {
             kind: *kind,
-            vendor,
+            responses: api::has_responses(*kind, vendor, text("api_version")),
+            vendor: vendor.map(str::to_owned),
         };
         Some((text("name")?.to_owned(), made))
     });

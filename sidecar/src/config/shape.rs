@@ -10,7 +10,9 @@ use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::compliance::Retention;
 use ark_gateway_core::money::{MicroUsd, MicroUsdPerMillion, Price};
 use ark_gateway_core::priority::{Priority, PrioritySpec};
-use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, Tier};
+use ark_gateway_core::snapshot::{
+    FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, TargetApi, Tier,
+};
 
 use super::date::Date;
 use super::endpoint::Endpoint;
@@ -374,6 +376,8 @@ pub struct TargetConfig {
     pub default_max_tokens: u32,
     /// How much of the traffic it gets, relative to the others; all targets of a model have one, or none.
     pub weight: Option<u32>,
+    /// By which of OpenAI's APIs it is asked, if it has both.
+    pub api: TargetApi,
 }
 
 /// A target's `price`: a list price in a currency, neither converted nor multiplied yet.

@@ -46,6 +46,8 @@ MODELS = {
 # A model of Google's that wants its calls' signatures back.
 SIGNED_CALLS = "only-gemini-3"
 SIGNED_CALLS_MODEL = "gemini-3-pro-preview"
+# A model of OpenAI's that reasons: who speaks neither of its APIs is sent to it as Responses.
+REASONER = "gpt-5.6"
 # For clients that set no bound where the provider demands one.
 DEFAULT_MAX_TOKENS = 3000
 
@@ -64,6 +66,15 @@ def model(name: str, providers: list[str], **more: object) -> dict:
     return entry | more
 
 
+def reasoning(name: str, providers: list[str], **more: object) -> dict:
+    """A model that is OpenAI's reasoning one at OpenAI and Azure; `more` is of those targets."""
+    entry = model(name, providers)
+    for target in entry["targets"]:
+        if target["provider"] in ("openai", "azure-v1"):
+            target |= {"model": REASONER} | more
+    return entry
+
+
 def models() -> list[dict]:
     """A model per provider, per pair of dialects, and per pair that moves on what it is refused."""
     pairs = [list(two) for two in permutations(DIALECTS, 2)]
@@ -75,6 +86,11 @@ def models() -> list[dict]:
         *(model(pair(*two), two) for two in pairs),
         *(model("refused-" + pair(*two), two, **refused) for two in pairs),
         signed,
+        *(reasoning(f"reasons-{name}", [name]) for name in ("openai", "azure-v1")),
+        reasoning("reasons-openai-anthropic", ["openai", "anthropic"]),
+        reasoning("reasons-anthropic-openai", ["anthropic", "openai"]),
+        reasoning("chat-openai", ["openai"], api="chat"),
+        reasoning("responses-openai", ["openai"], api="responses", model="gpt-4.1"),
         model("every", DIALECTS[1:] + DIALECTS[:1]),
         model("embeddings", ["openai"]),
     ]

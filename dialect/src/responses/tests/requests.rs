@@ -187,7 +187,7 @@ fn items_make_turns() {
             turn(
                 Role::Assistant,
                 vec![
-                    reasoning("a\n\nb", Some(signature(Maker::Openai, "enc"))),
+                    reasoning("a\n\nb", Some(signature(Maker::Openai, "rs_1:enc"))),
                     Part::text("x"),
                     refusal,
                     call("c1", Some(signature(Maker::Google, "sig"))),

@@ -8,8 +8,8 @@ use super::super::node::Node;
 use super::super::shape::{ModelConfig, ModelTimeoutsConfig, RequiresConfig, TargetConfig};
 use super::price::Written;
 use super::{
-    MOST_TARGETS, Names, capability, compliance, extra, price, read_model_name, read_reference,
-    rules,
+    MOST_TARGETS, Names, api, capability, compliance, extra, price, read_model_name,
+    read_reference, rules,
 };
 
 /// Largest weight of a target.
@@ -159,6 +159,7 @@ pub(super) fn read_target(
     let made = provider.as_ref().and_then(|name| names.kinds.get(name));
     let capabilities = capability::read(&mut fields, made);
     let default_max_tokens = capability::read_default_max_tokens(&mut fields, capabilities);
+    let api = api::read(&mut fields, made, model.as_deref());
     let weight = fields.maybe("weight", |node| node.integer(0..=MOST_WEIGHT));
     fields.finish("")?;
     Some(TargetConfig {
@@ -175,5 +176,6 @@ pub(super) fn read_target(
         capabilities: capabilities?,
         default_max_tokens: default_max_tokens?,
         weight: weight?,
+        api: api?,
     })
 }

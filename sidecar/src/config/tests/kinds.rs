@@ -8,7 +8,7 @@ use super::super::vendor;
 use super::*;
 
 /// One provider, whose block is the table's, and one model.
-fn file(provider: &str, target: &str) -> String {
+pub(super) fn file(provider: &str, target: &str) -> String {
     let provider = provider.replace('\n', "\n    ");
     format!(
         "version: 1\nproviders:\n  - name: p\n    tier: official\n    {provider}\nmodels:\n  - name: m\n    \

@@ -21,7 +21,7 @@ use super::refusal::{Failing, Refusal};
 use super::reply::Usage;
 use super::script::{Ending, Instead, Script};
 use super::seen::Seen;
-use super::sse::{Events, Pieces};
+use super::sse::{Events, Pieces, strange_error};
 use super::state::{Active, Arrival, Provider};
 use super::wire::Fate;
 
@@ -211,6 +211,10 @@ impl Exchange<'_> {
                 if let Some(Ending::Error(count)) = self.arrival.script.ending {
                     events.truncate(count);
                     self.append_error(endpoint, None, &mut events);
+                }
+                if let Some(Ending::StrangeError(count)) = self.arrival.script.ending {
+                    events.truncate(count);
+                    strange_error(&mut events);
                 }
                 self.events(events).await
             }

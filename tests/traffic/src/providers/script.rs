@@ -9,7 +9,8 @@
 //! What the head says: `header:NAME:VALUE` (with `%XX`), in place of what the provider says by itself.
 //! What is counted: `prompt-tokens:N`, `cached:N`, `written:N`. When to come again: `retry-after:S`, or
 //! `retry-after:none`. The stream: `slow:MS`, `chunk-delay:MS`, `split:BYTES`, `crlf`, `burst`,
-//! `comment-first`, `keep-alives`, `cut:N`, `end:N`, `no-end`, `error-at:N`.
+//! `comment-first`, `keep-alives`, `cut:N`, `end:N`, `no-end`, `error-at:N`,
+//! `strange-error-at:N`.
 
 use std::time::Duration;
 
@@ -112,6 +113,8 @@ pub enum Ending {
     Unfinished,
     /// The dialect's error after this many events.
     Error(usize),
+    /// An error in a form of nobody's after this many events.
+    StrangeError(usize),
 }
 
 impl Script {
@@ -178,6 +181,9 @@ impl Script {
             }
             "no-end" => self.ending = Some(Ending::Unfinished),
             "error-at" => self.ending = Some(Ending::Error(number(CHUNKS_LIMIT)?)),
+            "strange-error-at" => {
+                self.ending = Some(Ending::StrangeError(number(CHUNKS_LIMIT)?));
+            }
             "say" | "calls" | "reason" | "stop" | "prompt-tokens" | "cached" | "written"
             | "retry-after" => self.answer.add(verb, argument).ok_or_else(|| {
                 format!("`{behaviour}` needs a number up to {CHUNKS_LIMIT}, or a text")

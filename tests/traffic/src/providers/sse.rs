@@ -48,6 +48,15 @@ pub(super) struct Pieces {
     pub(super) early: usize,
 }
 
+/// Appends an error in a form that is nobody's here: what a server before the model says.
+pub(super) fn strange_error(events: &mut Events) {
+    events.push(|out| {
+        out.extend_from_slice(
+            br#"{"object":"error","message":"Service tier capacity exceeded.","type":"capacity","code":"3505"}"#,
+        );
+    });
+}
+
 impl Events {
     /// No events yet, with room for `capacity` bytes.
     pub(super) fn with_capacity(capacity: usize) -> Self {
@@ -129,7 +138,7 @@ impl Events {
                 false
             }
             // The error is the dialect's: whoever knows it has appended it.
-            Some(Ending::Error(_)) => false,
+            Some(Ending::Error(_) | Ending::StrangeError(_)) => false,
         };
         if script.keep_alives {
             self.keep_alive();

@@ -27,7 +27,20 @@ pub(super) fn check(request: &Value) -> Result<(), Refusal> {
     let items = items.map(Vec::as_slice).unwrap_or_default();
     check_calls(items)?;
     check_reasoning(items)?;
+    check_encryption(request)?;
     check_json_word(request)
+}
+
+/// Models that do not reason have nothing to encrypt.
+fn check_encryption(request: &Value) -> Result<(), Refusal> {
+    let wishes = request.get("include").and_then(Value::as_array);
+    let wished =
+        wishes.is_some_and(|wishes| wishes.contains(&"reasoning.encrypted_content".into()));
+    if wished && word(request, "model").starts_with("gpt-4") {
+        let message = "Encrypted content is not supported with this model.";
+        return Err(Refusal::invalid(message, Some("include")));
+    }
+    Ok(())
 }
 
 /// Items without a type are messages.
@@ -175,6 +188,14 @@ mod tests {
             (
                 json!({"input": [{"type": "reasoning", "id": "r", "summary": []}]}),
                 "without its required following item",
+            ),
+            (
+                json!({"input": [{"type": "reasoning", "summary": []}]}),
+                "Missing required parameter: 'input[0].id'",
+            ),
+            (
+                json!({"model": "gpt-4.1", "include": ["reasoning.encrypted_content"]}),
+                "Encrypted content is not supported",
             ),
             (
                 json!({"text": {"format": {"type": "json_object"}}}),

@@ -175,7 +175,7 @@ impl Output {
             Item::Message { .. } => "msg",
             Item::Call { .. } => "fc",
         };
-        format!("{prefix}_{}_{index}", self.sequence)
+        format!("{prefix}_{:08x}{index:04x}", self.sequence)
     }
 
     /// The item at `index`, done.

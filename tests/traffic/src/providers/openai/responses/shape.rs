@@ -81,7 +81,7 @@ static ITEM: Shape = Tagged(
             "reasoning",
             &[
                 must("summary", &THOUGHTS),
-                may("id", &Text),
+                must("id", &Text),
                 may("content", &List(&Any, 0, MANY)),
                 may("encrypted_content", &Text),
                 may("status", &STATUS),
