@@ -1,5 +1,6 @@
 //! The gateway role: admits, inspects and decides on the request; answers and settles.
 
+mod access;
 mod ask;
 mod choose;
 mod extra;
@@ -11,7 +12,7 @@ mod respond;
 use ark_gateway_core::exchange::{Answer, End};
 use ark_gateway_core::limit::LimitVerdict;
 use ark_gateway_core::reject::Reject;
-use ark_wire::request::RequestInspector;
+use ark_wire::request::{ParamsScan, RequestInspector};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -40,6 +41,8 @@ enum Answering {
 pub(crate) struct GatewayFilter {
     live: Option<Shared>,
     inspector: Option<RequestInspector>,
+    /// What a rule of `access` may bound; only where one does.
+    params: Option<ParamsScan>,
     marks: Marks,
     /// A hash of what the conversation begins with, where it is long enough to be cached.
     opening: Option<u64>,

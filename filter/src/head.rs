@@ -56,6 +56,11 @@ impl<'a> Head<'a> {
                 b"anthropic-version" => head.anthropic_version = text(),
                 b"anthropic-beta" => head.anthropic_beta = text(),
                 b"content-length" => request.content_length = text().and_then(|v| v.parse().ok()),
+                // One that cannot be read, or one of several, must not count as none.
+                b"content-encoding" if request.content_encoding.is_some() => {
+                    request.content_encoding = Some("");
+                }
+                b"content-encoding" => request.content_encoding = text().or(Some("")),
                 b"x-request-id" => head.id = text().unwrap_or_default(),
                 _ => {}
             }

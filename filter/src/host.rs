@@ -1,7 +1,9 @@
 //! What the filter asks of Envoy: thin, and never panicking on what a client or a provider sent.
 
+use std::net::IpAddr;
 use std::time::{Duration, UNIX_EPOCH};
 
+use ark_gateway_core::access::source_of;
 use ark_gateway_core::limit::Nanos;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
@@ -124,6 +126,12 @@ pub(crate) fn response_flags() -> u64 {
 pub(crate) fn text_property(path: Vec<&str>) -> Option<String> {
     let bytes = hostcalls::get_property(path).ok().flatten()?;
     String::from_utf8(bytes).ok()
+}
+
+/// Where the request comes from, as Envoy knows it: never what the client says.
+pub(crate) fn source_address() -> Option<IpAddr> {
+    let bytes = hostcalls::get_property(vec!["source", "address"]).ok()??;
+    source_of(std::str::from_utf8(&bytes).ok()?)
 }
 
 /// The configuration of this plugin.

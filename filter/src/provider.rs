@@ -1,6 +1,7 @@
 //! The provider role: runs once per attempt, in the provider's own cluster.
 
 mod answer;
+mod bounds;
 mod dropped;
 mod failure;
 mod head;

@@ -17,7 +17,7 @@ use ark_gateway_core::score::Scores;
 use ark_gateway_core::shadow::Skip;
 use ark_gateway_core::snapshot::{ModelId, Snapshot, TargetId};
 use ark_gateway_core::sync::Faults;
-use ark_wire::request::RequestFacts;
+use ark_wire::request::{Params, RequestFacts};
 
 use crate::quota::Held;
 use crate::{host, limits};
@@ -60,6 +60,17 @@ pub(crate) struct Live {
     pub(crate) anthropic_beta: Option<String>,
     /// The request said how long its body is, so a rewrite must say so too.
     pub(crate) has_content_length: bool,
+    /// The bound on output tokens that a rule of `access` puts on a request that states none.
+    pub(crate) bound: Option<Bound>,
+}
+
+/// A bound on output tokens that is to be written.
+#[derive(Clone)]
+pub(crate) struct Bound {
+    /// The most tokens.
+    pub(crate) tokens: u64,
+    /// What the body says by itself.
+    pub(crate) said: Params,
 }
 
 impl Live {
@@ -88,6 +99,7 @@ impl Live {
             anthropic_version: self.anthropic_version.clone(),
             anthropic_beta: self.anthropic_beta.clone(),
             has_content_length: self.has_content_length,
+            bound: self.bound.clone(),
         }
     }
 }

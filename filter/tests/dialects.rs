@@ -472,9 +472,10 @@ fn what_another_maker_thought_never_reaches_openai() {
         let attempt = story.attempt("a");
         let sent = story.body_sent(attempt);
         assert!(!sent.to_string().contains("reasoning_content"), "{sent}");
+        // Nor is it let store what it is sent.
         assert_eq!(
             (&sent["store"], &sent["model"]),
-            (&json!(true), &json!("big-a"))
+            (&json!(false), &json!("big-a"))
         );
         story.answer(attempt, 200, "application/json", &["{}"]);
         story.relay(gateway);

@@ -61,6 +61,7 @@ fn serve(policy: &Rc<Policy>, scores: &Scores, i: u64) -> Option<()> {
     };
     black_box(take(Some(now), limit, now));
     exchange.admitted(admission);
+    exchange.check_access(now, || None).ok()?;
     let facts = Facts {
         model: exchange.inspected("gpt-4o-mini", true).ok()?,
         priority: admission.priority,

@@ -33,6 +33,8 @@ pub struct RequestHead<'a> {
     pub content_length: Option<u64>,
     /// Who it is, where a token or a certificate has said so, see [`crate::identity`]: no key counts then.
     pub caller: Option<u32>,
+    /// `content-encoding`; empty when it is no text.
+    pub content_encoding: Option<&'a str>,
 }
 
 /// What a path asks for.
@@ -133,6 +135,13 @@ pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admi
                 .ok_or_else(Reject::unknown_provider)?,
         ),
     };
+    // What is packed cannot be judged, and a small body of it can be a large one.
+    if head
+        .content_encoding
+        .is_some_and(|name| !name.eq_ignore_ascii_case("identity"))
+    {
+        return Err(Reject::packed_body());
+    }
     let limit_bytes = policy.snapshot().gateway.body_limit_bytes;
     if head.content_length.is_some_and(|n| n > limit_bytes) {
         return Err(Reject::body_too_large(limit_bytes));

@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::ProviderSet;
+use crate::snapshot::ProviderId;
+
 /// Distinct regions of providers, and distinct certifications, that a snapshot can tell apart.
 pub const MOST_NAMES: usize = 64;
 
@@ -123,6 +126,15 @@ pub struct Requirement {
     /// It keeps no more than this.
     #[serde(default)]
     pub retention: Retention,
+    /// It is one of these, by the rules of `access`; `None`: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub providers: Option<ProviderSet>,
+    /// The rule of `access` that let the request pass, by its index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u16>,
+    /// Of the model's fallbacks those that may stand in by the same rule, a bit each; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stand_ins: Option<u64>,
 }
 
 /// One kind of requirement, in the order in which they are judged: of two unmet ones the greater is the
@@ -130,6 +142,8 @@ pub struct Requirement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Demand {
+    /// [`Requirement::providers`].
+    Provider,
     /// [`Requirement::regions`].
     Region,
     /// [`Requirement::certifications`].
@@ -143,6 +157,7 @@ impl Demand {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Provider => "provider",
             Self::Region => "region",
             Self::Certification => "certification",
             Self::Retention => "retention",
@@ -162,10 +177,25 @@ impl Requirement {
             certifications: self.certifications.or(other.certifications),
             uncertified: self.uncertified || other.uncertified,
             retention: self.retention.min(other.retention),
+            providers: match (self.providers, other.providers) {
+                (Some(a), Some(b)) => Some(a.and(b)),
+                (a, b) => a.or(b),
+            },
+            rule: self.rule.or(other.rule),
+            stand_ins: self.stand_ins.or(other.stand_ins),
         }
     }
 
-    /// The first kind of requirement that a provider does not meet.
+    /// The first kind of requirement that a provider does not meet, which of all it is.
+    #[must_use]
+    pub fn unmet_by_one(&self, id: ProviderId, assurance: &Assurance) -> Option<Demand> {
+        match self.providers {
+            Some(among) if !among.holds(id) => Some(Demand::Provider),
+            Some(_) | None => self.unmet_by(assurance),
+        }
+    }
+
+    /// The first kind of requirement that a provider's assurance does not meet.
     #[must_use]
     pub fn unmet_by(&self, assurance: &Assurance) -> Option<Demand> {
         let is_elsewhere = |regions: NameSet| regions.and(assurance.region) == NameSet::default();

@@ -4,6 +4,7 @@
 //! record. An exchange ends exactly once, whatever the order of events.
 
 mod account;
+mod allowed;
 mod attempt;
 mod charge;
 mod copy;
@@ -21,6 +22,7 @@ use crate::policy::Policy;
 use crate::record::{Endpoint, RateLimits, Record, Shadow, Usage, Verdict};
 use crate::reject::{Reject, RejectCode};
 use crate::snapshot::{ModelId, ModelSpec, TargetId};
+use allowed::Allowed;
 use attempt::Attempt;
 pub use attempt::failure_of;
 use race::Race;
@@ -79,6 +81,7 @@ pub struct Exchange {
     input_tokens: u64,
     reject: Option<RejectCode>,
     tags: BTreeMap<String, String>,
+    allowed: Option<Allowed>,
     client_status: u16,
     settled: bool,
 }
@@ -105,6 +108,7 @@ impl Exchange {
             input_tokens: 0,
             reject: None,
             tags: BTreeMap::new(),
+            allowed: None,
             client_status: 0,
             settled: false,
         }
@@ -164,6 +168,7 @@ impl Exchange {
         if !crate::policy::grants(key, id) {
             return Err(Reject::model_not_allowed(model));
         }
+        self.check_model(id)?;
         self.model = Some(id);
         Ok(id)
     }
@@ -398,6 +403,9 @@ impl Exchange {
 
     /// What to do with the answer that the router has for the client.
     pub fn answer(&mut self, router_status: u16, now: Nanos) -> Answer {
+        if self.refused_by_router(router_status) {
+            return Answer::Relay;
+        }
         let relayed = self.current().and_then(|a| a.status);
         let from_provider = relayed == Some(router_status);
         if from_provider && self.relay() {

@@ -4,6 +4,7 @@
 //! is random: `now` and random draws are parameters. The same events, snapshot and `now` give the
 //! same commands, in Envoy's Wasm VM as on the host. See ARCHITECTURE.md.
 
+pub mod access;
 pub mod admit;
 pub mod affinity;
 pub mod basis;

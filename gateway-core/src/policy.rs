@@ -276,6 +276,15 @@ impl Policy {
         &self.hedge_budget
     }
 
+    /// The rules of `access` that concern a key; `None` where there are none, or where it is subject to
+    /// none. A list that is not there lets nothing pass.
+    #[must_use]
+    pub fn access_of(&self, key: &KeySpec) -> Option<&[u16]> {
+        let lists = &self.snapshot.access.lists;
+        let list = key.access?;
+        Some(lists.get(list as usize).map_or(&[][..], Vec::as_slice))
+    }
+
     /// Whether two providers are in one region, as far as is known.
     #[must_use]
     pub fn same_region(&self, a: ProviderId, b: ProviderId) -> bool {

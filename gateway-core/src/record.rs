@@ -348,6 +348,9 @@ pub struct Record {
     /// What the client's headers of `gateway.tags` said, see [`crate::tags`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+    /// The rule of `access` that decided on it: let it pass, or, where `reject` says so, refused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<String>,
     /// What its decision was made of; `None` when nothing was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::{BY_DEFAULT, Breach};
 use crate::capability::Capability;
 use crate::compliance::{Demand, Malformed};
 use crate::priority::Priority;
@@ -38,6 +39,8 @@ pub enum RejectCode {
     PinNotAllowed,
     /// 403: no provider of the model meets what is required of it.
     ComplianceUnmet,
+    /// 403: a rule of `access` refuses it, or none allows it.
+    AccessDenied,
     /// 404: no such model.
     ModelNotFound,
     /// 404: no such endpoint.
@@ -81,7 +84,7 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
@@ -94,6 +97,7 @@ impl RejectCode {
         Self::PriorityNotAllowed,
         Self::PinNotAllowed,
         Self::ComplianceUnmet,
+        Self::AccessDenied,
         Self::ModelNotFound,
         Self::EndpointNotFound,
         Self::MethodNotAllowed,
@@ -132,6 +136,7 @@ impl RejectCode {
             Self::PriorityNotAllowed => "priority_not_allowed",
             Self::PinNotAllowed => "pin_not_allowed",
             Self::ComplianceUnmet => "compliance_unmet",
+            Self::AccessDenied => "access_denied",
             Self::ModelNotFound => "model_not_found",
             Self::EndpointNotFound => "endpoint_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -163,7 +168,8 @@ impl RejectCode {
             | Self::ModelNotAllowed
             | Self::PriorityNotAllowed
             | Self::PinNotAllowed
-            | Self::ComplianceUnmet => 403,
+            | Self::ComplianceUnmet
+            | Self::AccessDenied => 403,
             Self::ModelNotFound | Self::EndpointNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::BodyTooLarge => 413,
@@ -219,6 +225,7 @@ impl RejectCode {
                 "This API key may not choose a provider. Remove the header 'x-ark-provider'."
             }
             Self::ComplianceUnmet => "No provider of this model meets what is required of it.",
+            Self::AccessDenied => "The access rules of this gateway do not allow this request.",
             Self::ModelNotFound => {
                 "The model does not exist here. GET /v1/models lists those that this API key may use."
             }
@@ -297,6 +304,11 @@ impl Reject {
         Self::invalid_request(message, Some("x-ark-priority".to_owned()))
     }
 
+    pub(crate) fn packed_body() -> Self {
+        let message = "The request body must not be compressed: send it without content-encoding.";
+        Self::invalid_request(message.to_owned(), Some("content-encoding".to_owned()))
+    }
+
     pub(crate) fn malformed_require(malformed: Malformed) -> Self {
         let param = Some("x-ark-require".to_owned());
         Self::invalid_request(malformed.message().to_owned(), param)
@@ -318,6 +330,20 @@ impl Reject {
         Self {
             param: asks.then(|| "x-ark-require".to_owned()),
             ..Self::with_message(RejectCode::ComplianceUnmet, message)
+        }
+    }
+
+    /// 403 naming the rule of `access`, and what of the request it bounds.
+    #[must_use]
+    pub fn access_denied(rule: &str, breach: Breach) -> Self {
+        let (param, what) = breach.said();
+        let message = match rule {
+            BY_DEFAULT => format!("No access rule allows this (rule '{rule}')."),
+            own => format!("The access rule '{own}' {what}"),
+        };
+        Self {
+            param: param.map(str::to_owned),
+            ..Self::with_message(RejectCode::AccessDenied, message)
         }
     }
 

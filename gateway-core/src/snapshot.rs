@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessSpec;
 use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
 use crate::identity::IdentitySpec;
@@ -72,6 +73,9 @@ pub struct Snapshot {
     /// Callers without an API key.
     #[serde(default, skip_serializing_if = "IdentitySpec::is_empty")]
     pub identity: IdentitySpec,
+    /// Who may ask what, beyond what keys say.
+    #[serde(default, skip_serializing_if = "AccessSpec::is_empty")]
+    pub access: AccessSpec,
 }
 
 /// Limits of the gateway itself.
@@ -212,6 +216,9 @@ pub struct ProviderSpec {
     /// What it assures of where data goes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub assurance: Assurance,
+    /// It stores what a request does not tell it not to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub stores: bool,
 }
 
 /// One way to serve a model: a provider and its name for the model.
@@ -395,6 +402,12 @@ pub struct KeySpec {
     /// What its tenant and it require of a provider, together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub requires: Stated,
+    /// The rules that concern it: index into [`AccessSpec::lists`]. `None`: it is subject to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<u32>,
+    /// Whether providers may store what it sends, where its requests ask them to.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub may_store: bool,
 }
 
 #[allow(

@@ -1,5 +1,6 @@
 //! A small snapshot for tests: four providers, two models, two keys.
 
+use crate::access::AccessSpec;
 use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
 use crate::identity::IdentitySpec;
@@ -42,6 +43,7 @@ pub(crate) fn demo() -> Snapshot {
         price_catalogue: None,
         quota: QuotaSpec::default(),
         identity: IdentitySpec::default(),
+        access: AccessSpec::default(),
     }
 }
 
@@ -82,6 +84,8 @@ fn keys() -> Vec<KeySpec> {
             limit: None,
             expires_at_s: None,
             requires: Stated::default(),
+            access: None,
+            may_store: false,
         },
         KeySpec {
             id: "limited".into(),
@@ -98,6 +102,8 @@ fn keys() -> Vec<KeySpec> {
             }),
             expires_at_s: None,
             requires: Stated::default(),
+            access: None,
+            may_store: false,
         },
     ]
 }
@@ -131,6 +137,7 @@ fn provider(name: &str) -> ProviderSpec {
         tokens_per_minute: None,
         drained: false,
         assurance: Assurance::default(),
+        stores: false,
     }
 }
 

@@ -62,7 +62,7 @@ pub struct NewKey {
     /// How long it is good, seconds; for ever when absent.
     #[serde(default)]
     pub expires_in_s: Option<UnixS>,
-    /// The entry: `id`, `models`, `priority`, `priorities`, `may_pin`, `limits`, `valid_until`.
+    /// The entry: `id`, `models`, `priority`, `priorities`, `may_pin`, `roles`, `limits`, `valid_until`.
     pub key: Map<String, Value>,
 }
 

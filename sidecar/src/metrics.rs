@@ -1,5 +1,6 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
+mod access;
 mod audit;
 mod extra;
 mod forecasts;
@@ -22,6 +23,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::verdicts;
+use access::Access;
 pub use audit::AuditMetrics;
 use extra::Extra;
 use forecasts::Forecasts;
@@ -64,6 +66,7 @@ pub struct Metrics {
     price_unknown: Family<TargetLabels, Counter>,
     price_ceiling: Family<TargetLabels, Counter>,
     rejects: Family<CodeLabels, Counter>,
+    access: Access,
     translation_losses: Family<LossLabels, Counter>,
     records: Counter,
     records_dropped: Counter,
@@ -106,6 +109,7 @@ impl Default for Metrics {
             price_unknown: Family::default(),
             price_ceiling: Family::default(),
             rejects: Family::default(),
+            access: Access::default(),
             translation_losses: Family::default(),
             records: Counter::default(),
             records_dropped: Counter::default(),
@@ -192,6 +196,7 @@ impl Metrics {
             "Refusals of the gateway itself",
             self.rejects.clone(),
         );
+        self.access.register(registry);
         registry.register(
             "translation_losses",
             "What translations to a provider's dialect left out, by field",
@@ -272,6 +277,7 @@ impl Metrics {
         if record.stale {
             self.stale_requests.inc();
         }
+        self.access.observe(record);
         if let Some(code) = record.reject {
             self.rejects
                 .get_or_create(&CodeLabels {

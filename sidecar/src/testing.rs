@@ -58,6 +58,7 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         cost: Some(MicroUsd(7)),
         cost_is_ceiling: false,
         requires: Requirement::default(),
+        access: None,
         shadow: None,
         hedge_after_ms: 0,
         sequence: 0,

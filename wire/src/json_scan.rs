@@ -38,6 +38,9 @@ pub enum Keys {
     Decoded,
     /// As they stand on the wire: a key with an escape is not a wanted one.
     Raw,
+    /// As [`Keys::Decoded`]; and one that is a unique wanted key but for its case is refused, as some
+    /// servers read it as that key (Go's `encoding/json` does, by Unicode's simple folding).
+    Folded,
 }
 
 /// The type of a JSON value, told by its first byte.
@@ -96,7 +99,7 @@ pub enum ScanError {
     Truncated,
     /// Nested deeper than [`MAX_DEPTH`].
     TooDeep,
-    /// A second member of a name that must be unique.
+    /// A second member of a name that must be unique, or one whose name differs in case only.
     Duplicate {
         /// The name.
         name: &'static str,

@@ -2,6 +2,7 @@
 
 mod error;
 mod fields;
+mod params;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::ops::Range;
 
 use crate::json_scan::{Keys, ObjectScanner, Scanned, Wanted};
 pub use error::BodyError;
+pub use params::{Params, ParamsScan};
 
 /// Most bytes of a model's name.
 pub const MODEL_LIMIT_BYTES: usize = 256;
@@ -24,7 +26,7 @@ const fn wanted(name: &'static str, capture_bytes: usize) -> Wanted {
     }
 }
 
-static WANTED: [Wanted; 9] = [
+static WANTED: [Wanted; 10] = [
     Wanted {
         // Two models are one for the gateway's allow-list and another for the provider.
         unique: true,
@@ -39,6 +41,11 @@ static WANTED: [Wanted; 9] = [
     wanted("functions", 16),
     wanted("response_format", 1024),
     wanted("prompt_cache_key", CACHE_KEY_LIMIT_BYTES),
+    Wanted {
+        // An edit of one of two would leave the other.
+        unique: true,
+        ..wanted("store", 8)
+    },
 ];
 
 /// What a request's body says; the offsets are into that very body.
@@ -62,10 +69,21 @@ pub struct RequestFacts {
     pub json_schema: bool,
     /// The `prompt_cache_key` as it stands, quotes included, where it is a string.
     pub prompt_cache_key: Option<Vec<u8>>,
+    /// The `store` member, if it is there.
+    pub store: Option<Store>,
     /// The offset just after the object's `{`; a body has at least a `model`, so members follow.
     pub object_open: usize,
     /// Bytes of the body.
     pub body_len: usize,
+}
+
+/// The `store` member: whether the provider is to keep the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// Where its value stands.
+    pub span: Range<usize>,
+    /// Whether it is `false`.
+    pub off: bool,
 }
 
 /// The `stream_options` member and where it stands.
@@ -90,7 +108,7 @@ pub enum StreamOptions {
 
 /// Reads a request's body chunk by chunk; holds a few small values, whatever the body's size.
 #[derive(Debug)]
-pub struct RequestInspector(ObjectScanner<9>);
+pub struct RequestInspector(ObjectScanner<10>);
 
 impl Default for RequestInspector {
     fn default() -> Self {
@@ -102,7 +120,7 @@ impl RequestInspector {
     /// An inspector at the start of a body.
     #[must_use]
     pub fn new() -> Self {
-        Self(ObjectScanner::new(&WANTED, Keys::Decoded))
+        Self(ObjectScanner::new(&WANTED, Keys::Folded))
     }
 
     /// Reads the next bytes.
@@ -136,6 +154,7 @@ impl RequestInspector {
             functions,
             format,
             cache_key,
+            store,
         ] = &members;
         let (model, model_span) = fields::model(model.as_ref())?;
         let (stream_options, include_usage) = fields::stream_options(options.as_ref())?;
@@ -152,6 +171,10 @@ impl RequestInspector {
             tools: fields::any_element(tools.as_ref()) || fields::any_element(functions.as_ref()),
             json_schema: fields::json_schema(format.as_ref()),
             prompt_cache_key: fields::text(cache_key.as_ref()),
+            store: store.as_ref().map(|member| Store {
+                span: member.span.clone(),
+                off: member.whole() == Some(b"false"),
+            }),
             object_open,
             body_len,
         })

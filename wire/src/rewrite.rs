@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::ops::Range;
 
+use crate::json_scan::{Keys, ObjectScanner, Scanned, Wanted};
 use crate::request::{RequestFacts, StreamOptions};
 
 const OPTIONS: &str = r#"{"include_usage":true}"#;
@@ -18,6 +19,20 @@ pub struct Edits<'a> {
     pub model: Option<&'a str>,
     /// Ask for the usage chunk. Only streams are asked: providers refuse it elsewhere.
     pub include_usage: bool,
+    /// What the provider is told about storing the exchange.
+    pub store: StoreEdit,
+}
+
+/// What a provider is told about storing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreEdit {
+    /// What the client says.
+    #[default]
+    Leave,
+    /// Not to, where the client says anything else.
+    Off,
+    /// Not to, also where the client says nothing: this provider's API stores by default.
+    SayOff,
 }
 
 /// Why a plan does not fit a body.
@@ -58,8 +73,57 @@ pub fn plan(facts: &RequestFacts, edits: Edits<'_>) -> Plan {
         });
     let usage = (edits.include_usage && facts.stream && !facts.include_usage)
         .then(|| usage_splice(&facts.stream_options, facts.object_open));
-    Plan::new(model.into_iter().chain(usage).collect(), facts.body_len)
+    let store = store_splice(facts, edits.store);
+    let all = model.into_iter().chain(usage).chain(store);
+    Plan::new(all.collect(), facts.body_len)
 }
+
+fn store_splice(facts: &RequestFacts, edit: StoreEdit) -> Option<Splice> {
+    match (edit, &facts.store) {
+        (StoreEdit::Leave, _) | (StoreEdit::Off, None) => None,
+        (StoreEdit::Off | StoreEdit::SayOff, Some(store)) => (!store.off).then(|| Splice {
+            at: store.span.clone(),
+            text: Cow::Borrowed("false"),
+        }),
+        (StoreEdit::SayOff, None) => Some(Splice {
+            at: facts.object_open..facts.object_open,
+            text: Cow::Borrowed("\"store\":false,"),
+        }),
+    }
+}
+
+/// Tells a provider not to store, in a body that Ark wrote: an object with members.
+#[must_use]
+pub fn say_off(body: Vec<u8>) -> Vec<u8> {
+    let mut scan = ObjectScanner::new(&STORE, Keys::Decoded);
+    scan.push(&body);
+    let Ok(Scanned {
+        members: [store],
+        object_open,
+        body_len,
+    }) = scan.finish()
+    else {
+        return body;
+    };
+    let splice = match store {
+        Some(store) => Splice {
+            at: store.span,
+            text: Cow::Borrowed("false"),
+        },
+        None => Splice {
+            at: object_open..object_open,
+            text: Cow::Borrowed("\"store\":false,"),
+        },
+    };
+    let plan = Plan::new(vec![splice], body_len);
+    plan.apply(&body).unwrap_or(body)
+}
+
+static STORE: [Wanted; 1] = [Wanted {
+    name: "store",
+    capture_bytes: 0,
+    unique: false,
+}];
 
 fn usage_splice(options: &StreamOptions, object_open: usize) -> Splice {
     match options {

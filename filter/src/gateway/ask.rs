@@ -15,9 +15,10 @@ use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::Endpoint;
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{KeySpec, ModelSpec};
-use ark_wire::request::RequestInspector;
+use ark_wire::request::{ParamsScan, RequestInspector};
 
 use super::GatewayFilter;
+use super::access::check_access;
 use super::choose::compliance_unmet;
 use super::identify::identify;
 use crate::head::Head;
@@ -53,6 +54,7 @@ impl GatewayFilter {
         };
         let admission = admit(&policy, &request, now)?;
         live.borrow_mut().exchange.admitted(admission);
+        let bounded = check_access(&live, now)?;
         shed(&policy, admission.priority)?;
         self.take_limit(&policy, admission, now)?;
         let key = policy
@@ -65,6 +67,7 @@ impl GatewayFilter {
             )),
             Route::Call(_) => {
                 self.inspector = Some(RequestInspector::new());
+                self.params = bounded.then(ParamsScan::default);
                 Ok(())
             }
             Route::ListModels => {
@@ -107,6 +110,7 @@ impl GatewayFilter {
                 anthropic_version: owned(head.anthropic_version),
                 anthropic_beta: owned(head.anthropic_beta),
                 has_content_length: head.request.content_length.is_some(),
+                bound: None,
             }));
             if !id.is_empty() && vm::with(|vm| vm.register(&id, &live)) {
                 break live;
@@ -150,7 +154,9 @@ impl GatewayFilter {
         (key, admission): (&KeySpec, Admission),
         form: ErrorForm,
     ) {
-        let may = |m: &&ModelSpec| check_compliance(policy, m, &admission.requires).is_ok();
+        let may = |m: &&ModelSpec| {
+            check_compliance(policy, m, &admission.requires).is_ok() && self.shows(policy, &m.name)
+        };
         let names = policy.models_of(key).filter(may).flat_map(|m| {
             let aliases = m.rules.aliases.iter().map(String::as_str);
             std::iter::once(m.name.as_str()).chain(aliases)
@@ -170,6 +176,7 @@ impl GatewayFilter {
     ) -> Result<(), Reject> {
         // A model that the key may not use is not shown to exist.
         let named = policy.model_named(id).filter(|model| grants(key, *model));
+        let named = named.filter(|_| self.shows(policy, id));
         let Some(model) = named.and_then(|model| policy.model(model)) else {
             return Err(Reject::model_not_found(id));
         };

@@ -28,6 +28,7 @@ use ark_gateway_core::snapshot::{
 use ark_wire::request::RequestFacts;
 
 use super::GatewayFilter;
+use super::access::beyond_rule;
 use super::quota::{Pending, downgrade, estimate_of};
 use crate::provider::wire_of;
 use crate::vm::Shared;
@@ -87,6 +88,7 @@ impl GatewayFilter {
         let (model, priority) = downgraded(&shared, &policy, (model, admission));
         let spec = policy.model(model).ok_or_else(internal)?;
         let needs = self.needs(&policy, spec, (client, &facts))?;
+        let needs = self.check_ceiling(&shared, client, needs)?;
         let refused = self.refused(&policy, spec, client)?;
         let now = host::now();
         let warm = self.warm((model, admission.key), (&facts, needs.input_tokens), now);
@@ -109,7 +111,8 @@ impl GatewayFilter {
             Ok(decision) => decision,
             Err(NoTarget::Refused) if client == Client::CountTokens => return self.estimate(),
             Err(NoTarget::Compliance(demand)) => {
-                return Err(compliance_unmet(&policy, (admission, spec), demand));
+                let unmet = compliance_unmet(&policy, (admission, spec), demand);
+                return Err(beyond_rule(&shared, (admission, spec), demand).unwrap_or(unmet));
             }
             Err(why) => return Err(no_target(why, refused, &facts.model)),
         };
@@ -371,6 +374,8 @@ fn downgraded(
     let (chosen, name) = match then {
         Downgrade::Priority(priority) => ((model, priority), priority.as_str()),
         Downgrade::Model(other) => match policy.model(other) {
+            // What the rule that let the request pass does not allow does not stand in.
+            Some(_) if !live.exchange.stands_in(other) => return same,
             Some(spec) => ((other, admission.priority), spec.name.as_str()),
             None => return same,
         },

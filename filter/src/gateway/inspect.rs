@@ -71,6 +71,9 @@ impl GatewayFilter {
                 self.opening = opening(&window).map(hash);
             }
             inspector.push(&window);
+            if let Some(params) = &mut self.params {
+                params.push(&window);
+            }
             if signed {
                 self.marks.signatures.push(&window);
             }
@@ -94,7 +97,12 @@ impl GatewayFilter {
 
     /// Whether there may be more than text in the conversation.
     pub(super) fn may_hold_more_than_text(&self) -> bool {
-        let mut scan = MarkerScan::new(&CONTENT);
+        self.finds(&CONTENT)
+    }
+
+    /// Whether one of these stands in the body; also when it cannot be read.
+    pub(super) fn finds(&self, marks: &'static [&'static [u8]]) -> bool {
+        let mut scan = MarkerScan::new(marks);
         let mut at = 0;
         while at < self.inspected && !scan.found() {
             let window = host::body(

@@ -39,6 +39,7 @@ impl GatewayFilter {
             .as_ref()
             .and_then(|live| live.borrow_mut().explained.take());
         own.extend(explained.map(|words| ("x-ark-explain", words)));
+        own.extend(self.refusing_rule(reject));
         reply::refuse(form, reject, &as_pairs(&own));
         Action::Pause
     }
@@ -102,6 +103,9 @@ impl GatewayFilter {
         }
         if let Some(explained) = &live.explained {
             host::set_response_header("x-ark-explain", explained);
+            if let Some(rule) = live.exchange.access_rule() {
+                host::set_response_header("x-ark-rule", rule);
+            }
         }
         let mut headers = self.own_limit_headers();
         leased(live, &mut headers);

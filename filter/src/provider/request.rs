@@ -13,10 +13,11 @@ use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{OnLoss, ProviderSpec, TargetId};
 use ark_wire::markers::MarkerScan;
 use ark_wire::request::BodyError;
-use ark_wire::rewrite::{Edits, Plan, plan};
+use ark_wire::rewrite::{Edits, Plan, StoreEdit};
 use proxy_wasm::types::BufferType;
 
 use super::ProviderFilter;
+use super::bounds::{bounded, may_store, planned, stored_nowhere};
 use super::wire::{path_of, wire_of};
 use crate::gateway::{bad_request, facts_of};
 use crate::vm::Live;
@@ -103,7 +104,7 @@ impl ProviderFilter {
             });
             return Some(());
         }
-        let rewritten = plan(facts, edits(wire, &target.model, live));
+        let rewritten = planned(live, facts, (wire, provider), &target.model);
         if live.has_content_length && (!first || !rewritten.is_empty()) {
             let length = rewritten.new_len().to_string();
             host::set_request_header("content-length", &length);
@@ -152,9 +153,11 @@ impl ProviderFilter {
                 Some(asked) => asked.clone(),
                 None => read(whole.client, body).map_err(|bad| bad_request(&bad))?,
             };
-            let written = write(&asked, whole.client, whole.wire, &facts_of(target));
+            let bounded = bounded(&asked, &live);
+            let written = write(&bounded, whole.client, whole.wire, &facts_of(target));
             live.asked = Some(asked);
-            written.ok_or_else(internal)?
+            let written = written.ok_or_else(internal)?;
+            stored_nowhere(written, &live, target.provider)
         };
         note_losses(&mut live, &written.losses);
         Ok(written.body)
@@ -165,11 +168,15 @@ impl ProviderFilter {
 fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written, Reject> {
     let internal = || Reject::new(RejectCode::Internal);
     let facts = live.facts.as_ref().ok_or_else(internal)?;
-    let planned = plan(facts, edits(whole.wire, model, live));
+    let provider = live.exchange.policy().target(whole.target);
+    let provider = provider.and_then(|t| live.exchange.policy().provider(t.provider));
+    let provider = provider.ok_or_else(internal)?;
+    let planned = planned(live, facts, (whole.wire, provider), model);
     let mut losses = Vec::new();
     let splices = match (whole.client, whole.wire) {
         (Client::Responses, _) => {
             let edit = responses::store_edit(body).map_err(|bad| bad_request(&bad))?;
+            let edit = edit.filter(|_| !may_store(live));
             edit.into_iter().collect()
         }
         (Client::Chat, Wire::Openai(_) | Wire::Azure { .. }) => {
@@ -245,7 +252,7 @@ fn set_versions(live: &Live, provider: &ProviderSpec, (wire, native): (Wire, boo
 }
 
 /// What changes in a body that passes.
-fn edits<'a>(wire: Wire, model: &'a str, live: &Live) -> Edits<'a> {
+pub(super) fn edits<'a>(wire: Wire, model: &'a str, live: &Live) -> Edits<'a> {
     let asked = live.facts.as_ref().map_or("", |f| f.model.as_str());
     let in_path = matches!(wire, Wire::Azure { v1: false });
     let openai = matches!(wire, Wire::Openai(_) | Wire::Azure { .. });
@@ -259,6 +266,7 @@ fn edits<'a>(wire: Wire, model: &'a str, live: &Live) -> Edits<'a> {
     };
     let optional_usage = asks && matches!(live.client, Some(Client::Chat | Client::Completions));
     Edits {
+        store: StoreEdit::Leave,
         // Azure takes the deployment from the path.
         model: (!in_path && model != asked).then_some(model),
         include_usage: openai

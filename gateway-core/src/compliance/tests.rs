@@ -110,6 +110,9 @@ pub(crate) fn requirements() -> impl Strategy<Value = Requirement> {
             certifications: NameSet(certifications),
             uncertified,
             retention,
+            providers: None,
+            rule: None,
+            stand_ins: None,
         },
     )
 }

@@ -33,7 +33,7 @@ pub fn check_compliance(
     let mut unmet = None;
     for target in model.targets.iter().filter_map(|&t| policy.target(t)) {
         let assurance = policy.provider(target.provider).map(|p| p.assurance);
-        match required.unmet_by(&assurance.unwrap_or_default()) {
+        match required.unmet_by_one(target.provider, &assurance.unwrap_or_default()) {
             None => return Ok(()),
             Some(demand) => unmet = unmet.max(Some(demand)),
         }
@@ -45,7 +45,7 @@ pub fn check_compliance(
 pub(crate) fn barred(policy: &Policy, required: &Requirement, target: &TargetSpec) -> Option<Bar> {
     // A provider that is not there assures nothing.
     let assurance = policy.provider(target.provider).map(|p| p.assurance);
-    if let Some(demand) = required.unmet_by(&assurance.unwrap_or_default()) {
+    if let Some(demand) = required.unmet_by_one(target.provider, &assurance.unwrap_or_default()) {
         return Some(Bar::Compliance(demand));
     }
     (target.price_basis == PriceBasis::Denied).then_some(Bar::UnknownPrice)

@@ -123,6 +123,13 @@ pub(crate) fn fallbacks<'a>(
     let key = facts.caller.key.and_then(|key| policy.key(key));
     let ids = model.rules.fallback.iter().copied();
     let unpinned = facts.pin.is_none();
+    let stand_ins = facts.requires.stand_ins;
+    let may =
+        move |at: u32| stand_ins.is_none_or(|bits| bits.checked_shr(at).unwrap_or(0) & 1 == 1);
+    let ids = (0u32..)
+        .zip(ids)
+        .filter(move |(at, _)| may(*at))
+        .map(|(_, id)| id);
     ids.filter(move |id| unpinned && key.is_none_or(|key| grants(key, *id)))
 }
 

@@ -73,6 +73,7 @@ impl Exchange {
             hedge_after_ms: self.race.map_or(0, |race| race.after_ms()),
             sequence: 0,
             tags: self.tags.clone(),
+            access: self.access_rule().map(str::to_owned),
         }
     }
 

@@ -667,3 +667,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_the_router_refuses_before_anything_is_decided_keeps_its_own_word() {
+    for status in [400, 408, 413, 431] {
+        let policy = Rc::new(Policy::new(crate::testing::demo()).unwrap());
+        let mut early = Exchange::new(policy, "id-1".into(), Endpoint::ChatCompletions, 0);
+        assert_eq!(early.answer(status, 1), Answer::Relay, "{status}");
+        let record = early.settle(End::Complete, 2).unwrap();
+        assert_eq!((record.status, record.outcome), (status, Outcome::Rejected));
+        assert_eq!(record.reject, Some(RejectCode::InvalidRequest));
+    }
+    let policy = Rc::new(Policy::new(crate::testing::demo()).unwrap());
+    let mut early = Exchange::new(policy, "id-1".into(), Endpoint::ChatCompletions, 0);
+    assert!(matches!(early.answer(503, 1), Answer::Fail(_)));
+}

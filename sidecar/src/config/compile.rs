@@ -14,6 +14,7 @@ use ark_gateway_core::snapshot::{
 };
 use sha2::{Digest as _, Sha256};
 
+use super::compile_access::compile_access;
 use super::compile_identity::compile_identity;
 use super::compile_limits::compile_limits;
 use super::{
@@ -49,7 +50,13 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
     for (spec, model) in models.iter_mut().zip(&sorted) {
         spec.rules = rules::compile(model, &spec.targets, (&targets, &providers), &names);
     }
-    let keys = compile_keys(&config.tenants, &models, &vocabulary);
+    let mut keys = compile_keys(&config.tenants, &models, &vocabulary);
+    let access = compile_access(
+        config,
+        (&vocabulary, today),
+        (&models, &providers),
+        &mut keys,
+    );
     let mut snapshot = Snapshot {
         version: SnapshotVersion::default(),
         gateway: GatewaySpec {
@@ -72,6 +79,7 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
         models,
         priorities: config.priorities,
         compliance: vocabulary,
+        access,
         price_catalogue: config.prices.catalogue.as_ref().map(|c| c.version.clone()),
         tags: config.gateway.tags.clone(),
     };
@@ -95,6 +103,7 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         tokens_per_minute: provider.limits.tokens_per_minute,
         drained: provider.drain == DrainConfig::Always,
         assurance: Assurance::default(),
+        stores: provider.stores,
     }
 }
 
@@ -215,6 +224,8 @@ fn compile_keys(
                 may_explain: key.may_explain,
                 limit: key.limit,
                 expires_at_s: key.expires_at_s,
+                access: None,
+                may_store: tenant.may_store,
                 requires: compliance::stated(
                     vocabulary,
                     &[("the tenant", &tenant.requires), ("the key", &key.requires)],

@@ -4,6 +4,7 @@ use ark_gateway_core::money::PriceBasis;
 use ark_gateway_core::snapshot::{Order, ProviderKind};
 
 use super::compile::price::Prices;
+use super::doubtful_access::warn_of_access;
 use super::{
     AuthConfig, Config, CredentialConfig, Date, DrainConfig, PriceConfig, Problem, ProviderConfig,
     Scheme,
@@ -36,6 +37,7 @@ pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
     warnings.extend(unknown.filter(|w| !told.contains(&format!("{}.price", w.path))));
     warn_of_keys(config, &mut warnings);
     warn_of_orders(config, &mut warnings);
+    warn_of_access(config, &mut warnings);
     warnings
 }
 

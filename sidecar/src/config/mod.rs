@@ -1,12 +1,15 @@
 //! `ark.yaml`: read strictly, reported completely, compiled once into a snapshot.
 
+mod access;
 mod audit;
 mod capable;
 mod catalogue;
 mod compile;
+mod compile_access;
 mod compile_identity;
 mod compile_limits;
 mod date;
+mod doubtful_access;
 mod doubts;
 mod endpoint;
 mod identity;
@@ -28,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub use access::{AccessConfig, HoursConfig, WhoConfig};
 pub use audit::{AuditConfig, AuditPlace};
 pub(crate) use catalogue::file_of;
 pub use catalogue::parse_at;

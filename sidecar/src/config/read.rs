@@ -1,5 +1,6 @@
 //! From a parsed document to a [`Config`]: the file's schema, block by block.
 
+mod access;
 mod admin;
 mod api;
 mod audit;
@@ -85,6 +86,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
     let identity = fields.or("identity", IdentityConfig::default(), |node| {
         identity::read(node, &names)
     });
+    let access = access::read_all(&mut fields, &names);
     fields.finish("")?;
     version?;
     let (limits, limits_store, limit_alerts) = limits?;
@@ -103,6 +105,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         limits_store,
         limit_alerts,
         identity: identity?,
+        access: access?,
     })
 }
 
@@ -157,6 +160,7 @@ impl Default for GatewayConfig {
             tags: Vec::new(),
             max_in_flight_per_worker: 0,
             tls: None,
+            trusted_hops: 0,
         }
     }
 }
@@ -196,6 +200,7 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         node.integer(1..=100_000)
     });
     let tls = fields.maybe("tls", tls::read);
+    let trusted_hops = fields.or("trusted_hops", 0, |node| node.integer(0..=8));
     fields.finish("")?;
     Some(GatewayConfig {
         listen: listen?,
@@ -205,6 +210,7 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         tags: tags?,
         max_in_flight_per_worker: max_in_flight_per_worker?,
         tls: tls?,
+        trusted_hops: trusted_hops?,
     })
 }
 

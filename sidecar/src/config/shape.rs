@@ -14,6 +14,7 @@ use ark_gateway_core::snapshot::{
     FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, TargetApi, Tier,
 };
 
+use super::access::AccessConfig;
 use super::date::Date;
 use super::endpoint::Endpoint;
 use super::identity::{IdentityConfig, ListenerTlsConfig};
@@ -52,6 +53,8 @@ pub struct Config {
     pub limit_alerts: Option<LimitAlertsConfig>,
     /// Who is let in without an API key.
     pub identity: IdentityConfig,
+    /// Who may ask what, in the operator's order; names are unique. Empty: what keys say holds alone.
+    pub access: Vec<AccessConfig>,
 }
 
 /// `prices`.
@@ -147,6 +150,8 @@ pub struct GatewayConfig {
     pub max_in_flight_per_worker: u32,
     /// How clients are talked TLS with; `None`: not at all.
     pub tls: Option<ListenerTlsConfig>,
+    /// Proxies of the operator's own before Envoy, each of which adds to `x-forwarded-for`.
+    pub trusted_hops: u8,
 }
 
 /// One of `providers`.
@@ -190,6 +195,8 @@ pub struct ProviderConfig {
     pub drain: DrainConfig,
     /// Whether its idle targets are asked now and then; `None`: never.
     pub probe: Option<ProbeConfig>,
+    /// It stores what a request does not tell it not to.
+    pub stores: bool,
 }
 
 /// A provider's `probe`.
@@ -417,6 +424,8 @@ pub struct TenantConfig {
     pub name: String,
     /// What it requires of a provider, for all its keys.
     pub requires: RequiresConfig,
+    /// Whether providers may store what it sends, where its requests ask them to.
+    pub may_store: bool,
     /// Its keys.
     pub keys: Vec<KeyConfig>,
 }
@@ -445,6 +454,8 @@ pub struct KeyConfig {
     pub expires_at_s: Option<u64>,
     /// What it requires of a provider, on top of what its tenant does.
     pub requires: RequiresConfig,
+    /// Its roles, for the rules of `access`.
+    pub roles: Vec<String>,
 }
 
 /// `admin`: who may use the admin API.

@@ -1,5 +1,6 @@
 //! The file's strictness as a table: what is written, and every line that the operator reads.
 
+mod access;
 mod api;
 mod compliance;
 mod extra;

@@ -59,6 +59,7 @@ pub(super) const RESPONSE_HEADERS_TO_REMOVE: &[&str] = &[
     "via",
     "x-ark-fallback",
     "x-ark-reject",
+    "x-ark-rule",
     "x-client-request-id",
     "x-content-type-options",
     "x-cloud-trace-context",

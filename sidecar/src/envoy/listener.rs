@@ -43,6 +43,7 @@ fn connection_manager(config: &Config, place: &Place, mode: Mode<'_>) -> Value {
         "stat_prefix": ARK,
         "server_name": ARK,
         "use_remote_address": true,
+        "xff_num_trusted_hops": config.gateway.trusted_hops,
         "skip_xff_append": true,
         "generate_request_id": true,
         "always_set_request_id_in_response": true,

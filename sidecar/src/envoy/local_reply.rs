@@ -123,6 +123,11 @@ fn mappings(body_limit_bytes: u32) -> Vec<Mapping> {
             "response.code >= 400 && response.code < 500".to_owned(),
             Reject::new(RejectCode::InvalidRequest),
         ),
+        // Framing that Envoy does not take is the client's own fault, also where Envoy says 501.
+        rejection(
+            details_begin_with(&["http1.", "http2."]),
+            Reject::new(RejectCode::InvalidRequest),
+        ),
         rejection("true".to_owned(), Reject::new(RejectCode::Internal)),
     ]
 }

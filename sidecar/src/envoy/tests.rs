@@ -394,6 +394,7 @@ fn envoys_own_answers_are_told_in_the_callers_dialect() {
         ("provider_error", "api_error"),
         ("endpoint_not_found", "not_found_error"),
         ("invalid_request", "invalid_request_error"),
+        ("invalid_request", "invalid_request_error"),
         ("internal", "api_error"),
     ];
     assert_eq!(

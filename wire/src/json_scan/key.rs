@@ -4,6 +4,12 @@ use super::{Keys, Wanted};
 
 const MAX_KEY_BYTES: usize = 32;
 
+/// The two letters beyond ASCII that fold to ASCII ones: `s` and `k`.
+const LONG_S: u32 = 0x17f;
+const LONG_S_UTF8: [u8; 2] = [0xc5, 0xbf];
+const KELVIN: u32 = 0x212a;
+const KELVIN_UTF8: [u8; 3] = [0xe2, 0x84, 0xaa];
+
 #[derive(Clone, Copy, Debug)]
 enum Escape {
     No,
@@ -59,9 +65,11 @@ impl Key {
                     self.escape = Escape::Hex { digits, value };
                 } else {
                     self.escape = Escape::No;
-                    match u8::try_from(value) {
-                        Ok(ascii @ 0..0x80) => self.add(ascii),
-                        Ok(_) | Err(_) => self.foreign = true,
+                    match (u8::try_from(value), value) {
+                        (Ok(ascii @ 0..0x80), _) => self.add(ascii),
+                        (_, LONG_S) => LONG_S_UTF8.iter().for_each(|b| self.add(*b)),
+                        (_, KELVIN) => KELVIN_UTF8.iter().for_each(|b| self.add(*b)),
+                        (_, _) => self.foreign = true,
                     }
                 }
             }
@@ -104,4 +112,37 @@ impl Key {
         let name = self.buf.get(..self.len).filter(|_| !self.foreign)?;
         wanted.iter().position(|w| w.name.as_bytes() == name)
     }
+
+    /// The unique wanted key that this is but for its case.
+    pub(super) fn find_folded(&self, wanted: &[Wanted]) -> Option<&'static str> {
+        let name = self.buf.get(..self.len).filter(|_| !self.foreign)?;
+        let mut unique = wanted.iter().filter(|w| w.unique);
+        unique
+            .find(|w| is_folded(name, w.name.as_bytes()))
+            .map(|w| w.name)
+    }
+}
+
+/// Whether `name` is `plain`, in lower case and ASCII, but for the case of its letters.
+fn is_folded(name: &[u8], plain: &[u8]) -> bool {
+    // Most keys are not even as long.
+    if name.len() < plain.len()
+        || name.first().is_some_and(|b| b.is_ascii_lowercase()) && name.first() != plain.first()
+    {
+        return false;
+    }
+    let mut rest = name;
+    for wanted in plain {
+        let folds = match wanted {
+            b's' => rest.strip_prefix(&LONG_S_UTF8),
+            b'k' => rest.strip_prefix(&KELVIN_UTF8),
+            _ => None,
+        };
+        rest = match (folds, rest.split_first()) {
+            (Some(after), _) => after,
+            (None, Some((byte, after))) if byte.eq_ignore_ascii_case(wanted) => after,
+            (None, Some(_) | None) => return false,
+        };
+    }
+    rest.is_empty()
 }

@@ -138,6 +138,12 @@ impl Scan {
                 KeyStep::Bad => return Err(self.unexpected(at)),
                 KeyStep::Closed => {
                     self.current = self.key.find(self.wanted);
+                    if self.current.is_none()
+                        && self.keys == Keys::Folded
+                        && let Some(name) = self.key.find_folded(self.wanted)
+                    {
+                        return Err(ScanError::Duplicate { name });
+                    }
                     self.state = State::Colon;
                     return Ok(at + 1);
                 }

@@ -181,3 +181,100 @@ fn a_refusal_is_known_before_the_end() {
     inspector.push(b"[");
     assert!(inspector.failed());
 }
+
+#[test]
+fn a_key_that_differs_in_case_only_is_not_passed_on() {
+    for member in [
+        r#""Model":"x""#,
+        r#""MODEL":"x""#,
+        r#""mod\u0065L":"x""#,
+        r#""\u004dodel":"x""#,
+        r#""ſtore":true"#,
+        r#""\u017Ftore":true"#,
+        r#""Store":true"#,
+    ] {
+        let name = if member.contains("tore") {
+            "store"
+        } else {
+            "model"
+        };
+        let refused = Err(BodyError::DuplicateField { field: name });
+        assert_eq!(with(member), refused, "{member}");
+    }
+    for member in [
+        r#""models":"x""#,
+        r#""model ":"x""#,
+        r#""Tools":[]"#,
+        r#""STREAM":1"#,
+    ] {
+        assert!(with(member).is_ok(), "{member}");
+    }
+}
+
+#[test]
+fn where_store_stands_and_what_it_says() {
+    for (member, off) in [
+        (r#""store":false"#, true),
+        (r#""store" : true"#, false),
+        (r#""store":null"#, false),
+        (r#""store":"false""#, false),
+    ] {
+        let store = with(member).unwrap().store.unwrap();
+        assert_eq!(store.off, off, "{member}");
+        assert_eq!(store.span.end, r#"{"model":"m","#.len() + member.len());
+    }
+    assert_eq!(read(r#"{"model":"m"}"#).unwrap().store, None);
+}
+
+fn params(member: &str) -> Result<Params, BodyError> {
+    let mut scan = ParamsScan::default();
+    scan.push(format!(r#"{{"model":"m",{member}}}"#).as_bytes());
+    scan.finish()
+}
+
+#[test]
+fn the_largest_bound_counts() {
+    for (member, expected) in [
+        (r#""x":1"#, None),
+        (r#""max_tokens":5"#, Some(5)),
+        (r#""max_tokens":5,"max_completion_tokens":7"#, Some(7)),
+        (
+            r#""max_completion_tokens":5,"max_tokens":7,"max_output_tokens":9"#,
+            Some(9),
+        ),
+        (r#""max_tokens":null"#, None),
+    ] {
+        assert_eq!(params(member).unwrap().max_tokens, expected, "{member}");
+    }
+    for member in [
+        r#""max_tokens":1,"max_tokens":2"#,
+        r#""max_tokens":1,"Max_Tokens":2"#,
+        r#""max_tokens":1,"max_to\u212aens":2"#,
+        r#""max_tokens":1,"max_toKens":2"#,
+        r#""tools":[],"TOOLS":[{}]"#,
+        r#""max_tokens":1e9"#,
+        r#""max_tokens":"9""#,
+        r#""max_tokens":18446744073709551616"#,
+    ] {
+        assert!(params(member).is_err(), "{member}");
+    }
+    assert!(params(r#""web_search_options":{}"#).unwrap().tools);
+    assert!(!params(r#""tools":[]"#).unwrap().tools);
+}
+
+#[test]
+fn a_bound_is_written_where_there_is_none() {
+    for (member, expected) in [
+        (r#""x":1"#, r#"{"max_tokens":9,"model":"m","x":1}"#),
+        (r#""max_tokens": null"#, r#"{"model":"m","max_tokens": 9}"#),
+        (
+            r#""max_completion_tokens":null"#,
+            r#"{"max_tokens":9,"model":"m","max_completion_tokens":null}"#,
+        ),
+    ] {
+        let body = format!(r#"{{"model":"m",{member}}}"#);
+        let splice = params(member).unwrap().bound("max_tokens", 9);
+        let plan = crate::rewrite::Plan::new(vec![splice], body.len());
+        assert_eq!(plan.apply(body.as_bytes()).unwrap(), expected.as_bytes());
+    }
+}

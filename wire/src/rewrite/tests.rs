@@ -10,6 +10,7 @@ fn plan_for(body: &str, edits: Edits<'_>) -> Plan {
 const BOTH: Edits<'static> = Edits {
     model: Some("n\"w"),
     include_usage: true,
+    store: StoreEdit::Leave,
 };
 
 #[test]

@@ -3,8 +3,8 @@
 
 use ark_wire::answer::AnswerInspector;
 use ark_wire::relay::{RelayOut, StreamRelay};
-use ark_wire::request::{BodyError, RequestFacts, RequestInspector};
-use ark_wire::rewrite::{Edits, plan};
+use ark_wire::request::{BodyError, Params, ParamsScan, RequestFacts, RequestInspector};
+use ark_wire::rewrite::{Edits, Plan, StoreEdit, plan};
 use ark_wire::sse::{Overflow, SseReader};
 use serde_json::{Value, json};
 
@@ -16,10 +16,31 @@ fn inspect(pieces: &[&[u8]]) -> Result<RequestFacts, BodyError> {
     inspector.finish()
 }
 
+fn bounded(pieces: &[&[u8]]) -> Result<Params, BodyError> {
+    let mut scan = ParamsScan::default();
+    pieces.iter().for_each(|piece| scan.push(piece));
+    scan.finish()
+}
+
+fn no_members(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|v| v.as_object().is_none_or(|o| o.is_empty()))
+}
+
 /// The facts do not depend on the cut, and edits change what they say and nothing else.
 pub(crate) fn request(body: &[u8], seed: u64) {
     let whole = inspect(&[body]);
     assert_eq!(inspect(&cut(body, seed)), whole);
+    // What rules of access bound does not depend on the cut either, and refuses nothing but its own members.
+    let params = bounded(&[body]);
+    assert_eq!(bounded(&cut(body, seed)), params);
+    if let Ok(params) = &params {
+        let splice = params.bound("max_tokens", 9);
+        let edited = Plan::new(vec![splice], body.len()).apply(body).unwrap();
+        if serde_json::from_slice::<Value>(body).is_ok() && !no_members(body) {
+            let read = bounded(&[&edited]);
+            assert!(read.is_err() || read.is_ok_and(|p| p.max_tokens >= Some(9)));
+        }
+    }
     let Ok(facts) = whole.inspect_err(|error| assert!(!error.message().is_empty())) else {
         return;
     };
@@ -29,6 +50,7 @@ pub(crate) fn request(body: &[u8], seed: u64) {
     let edits = Edits {
         model: Some("neu\n\"é\""),
         include_usage: true,
+        store: StoreEdit::SayOff,
     };
     let planned = plan(&facts, edits);
     let edited = planned.apply(body).unwrap();
@@ -41,6 +63,7 @@ pub(crate) fn request(body: &[u8], seed: u64) {
         return;
     };
     expected["model"] = json!("neu\n\"é\"");
+    expected["store"] = json!(false);
     if facts.stream {
         if expected["stream_options"].is_null() {
             expected["stream_options"] = json!({});

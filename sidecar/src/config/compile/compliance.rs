@@ -51,7 +51,10 @@ pub(super) fn assurance(vocabulary: &Vocabulary, provider: &ProviderConfig) -> A
 }
 
 /// All that several parties require, with who requires what.
-pub(super) fn stated(vocabulary: &Vocabulary, parties: &[(&str, &RequiresConfig)]) -> Stated {
+pub(in super::super) fn stated(
+    vocabulary: &Vocabulary,
+    parties: &[(&str, &RequiresConfig)],
+) -> Stated {
     let mut stated = Stated::default();
     for (party, requires) in parties {
         let words = words(requires);

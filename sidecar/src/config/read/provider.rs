@@ -66,12 +66,16 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
     });
     let drain = fields.or("drain", DrainConfig::default(), rules::read_drain);
     let probe = fields.maybe("probe", |node| probe::read(node, tier));
+    let stores = fields.maybe("stores", Node::boolean);
     fields.finish(SECRET_HINT)?;
+    let endpoint = endpoint?;
+    let stores = stores?.unwrap_or_else(|| stores_by_default(&endpoint));
     Some(ProviderConfig {
+        stores,
         name: name?,
         kind: kind?,
         vendor: vendor?,
-        endpoint: endpoint?,
+        endpoint,
         api_version: api_version?,
         aws: aws?,
         tier: tier?,
@@ -87,6 +91,20 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
         drain: drain?,
         probe: probe?,
     })
+}
+
+/// Whether an API keeps what a request does not tell it not to: OpenAI does for accounts of today
+/// (<https://developers.openai.com/api/docs/guides/migrate-to-responses>), Google for projects of today
+/// (<https://ai.google.dev/gemini-api/docs/logs-datasets>). Vertex AI and Azure do not, and their older
+/// versions refuse the word.
+fn stores_by_default(endpoint: &Endpoint) -> bool {
+    let authority = endpoint.authority();
+    let host = authority
+        .split_once(':')
+        .map_or(authority.as_str(), |(host, _)| host);
+    host == "api.openai.com"
+        || host.ends_with(".api.openai.com")
+        || host == "generativelanguage.googleapis.com"
 }
 
 fn read_provider_name(node: &Node<'_>, names: &Names) -> Option<String> {

@@ -6,9 +6,9 @@ use ark_gateway_core::snapshot::RequestLimit;
 use super::super::date::Date;
 use super::super::node::Node;
 use super::super::shape::{KeyConfig, KeyModelsConfig, RequiresConfig, TenantConfig};
-use super::compliance;
 use super::price::read_date;
 use super::{MOST_KEYS, MOST_MODELS, Names, read_name, read_reference};
+use super::{access, compliance};
 
 pub(super) const PRIORITIES: [(&str, Priority); 3] = [
     ("critical", Priority::Critical),
@@ -35,6 +35,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
     let requires = fields.or("requires", RequiresConfig::default(), |node| {
         compliance::read(node, names)
     });
+    let may_store = fields.or("may_store", false, Node::boolean);
     let keys = fields.must("keys", |node| {
         node.each(MOST_KEYS, |item| read_key(item, names))
     });
@@ -42,6 +43,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
     Some(TenantConfig {
         name: name?,
         requires: requires?,
+        may_store: may_store?,
         keys: keys?,
     })
 }
@@ -81,6 +83,7 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
     let requires = fields.or("requires", RequiresConfig::default(), |node| {
         compliance::read(node, names)
     });
+    let roles = fields.or("roles", Vec::new(), access::read_roles);
     fields.finish(SECRET_HINT)?;
     Some(KeyConfig {
         id: id?,
@@ -93,6 +96,7 @@ pub(super) fn read_key(node: &Node<'_>, names: &Names) -> Option<KeyConfig> {
         limit: limit?,
         expires_at_s: valid_until?.map(Date::end_s),
         requires: requires?,
+        roles: roles?,
     })
 }
 

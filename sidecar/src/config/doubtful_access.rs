@@ -1,0 +1,227 @@
+//! Rules of access that can never match, and keys that none lets in.
+
+use std::collections::BTreeMap;
+
+use ark_gateway_core::access::{Effect, Identity, MOST_RULES_OF_CALLER};
+
+use super::access::AccessConfig;
+use super::compile_access::roles_of;
+use super::words::nearest;
+use super::{Config, KeyConfig, KeyModelsConfig, Problem, WhoConfig};
+
+pub(super) fn warn_of_access(config: &Config, warnings: &mut Vec<Problem>) {
+    if config.access.is_empty() {
+        return;
+    }
+    let keys = keys_of(config);
+    for (at, rule) in config.access.iter().enumerate() {
+        let doubt = nobody(rule, &keys)
+            .or_else(|| unheld(rule, &keys))
+            .or_else(|| of_no_key(rule, &keys))
+            .or_else(|| shadowed(at, &config.access, &keys));
+        warnings.extend(doubt.map(|(message, hint)| Problem {
+            path: format!("access[{at}]"),
+            message: format!("{} {message}", rule.name),
+            hint: Some(hint),
+        }));
+    }
+    warn_of_keys(config, &keys, warnings);
+}
+
+/// A key, its tenant and where it stands.
+struct Known<'a> {
+    path: String,
+    tenant: &'a str,
+    key: &'a KeyConfig,
+}
+
+impl Known<'_> {
+    fn is_meant(&self, who: &WhoConfig) -> bool {
+        let is = |names: &[String], own: &str| names.is_empty() || names.iter().any(|n| n == own);
+        is(&who.tenants, self.tenant)
+            && is(&who.keys, &self.key.id)
+            && (who.roles.is_empty() || who.roles.iter().any(|role| self.key.roles.contains(role)))
+    }
+}
+
+fn keys_of(config: &Config) -> Vec<Known<'_>> {
+    let tenants = config.tenants.iter().enumerate();
+    let keys = tenants.flat_map(|(t, tenant)| {
+        let keys = tenant.keys.iter().enumerate();
+        keys.map(move |(k, key)| Known {
+            path: format!("tenants[{t}].keys[{k}]"),
+            tenant: &tenant.name,
+            key,
+        })
+    });
+    keys.collect()
+}
+
+type Doubt = Option<(String, String)>;
+
+/// It names keys, and none of them has what else it names.
+fn nobody(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
+    let who = &rule.who;
+    let is_sure = !who.keys.is_empty();
+    if !is_sure || keys.iter().any(|known| known.is_meant(who)) {
+        return None;
+    }
+    let message = "can never match: none of its keys is of its tenants and has one of its roles";
+    let hint = "a caller must have one of each kind that is named: remove one, or make two rules";
+    Some((message.to_owned(), hint.to_owned()))
+}
+
+/// Roles may come from tokens; but one that is nearly a key's is a typing error.
+fn unheld(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
+    let held: Vec<&str> = keys
+        .iter()
+        .flat_map(|known| &known.key.roles)
+        .map(String::as_str)
+        .collect();
+    let mut roles = rule.who.roles.iter();
+    let role =
+        roles.find(|role| !held.contains(&role.as_str()) && nearest(role, &held).is_some())?;
+    let near = nearest(role, &held)?;
+    let message = format!("names the role {role}, which no key has");
+    Some((message, format!("did you mean {near}?")))
+}
+
+/// All keys that it means are barred from its models, or from its priorities, by what they say
+/// themselves.
+fn of_no_key(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
+    let meant: Vec<&Known<'_>> = keys.iter().filter(|k| k.is_meant(&rule.who)).collect();
+    if meant.is_empty() || !rule.who.roles.is_empty() {
+        return None;
+    }
+    let uses = |known: &&&Known<'_>| match (&known.key.models, &rule.models) {
+        (KeyModelsConfig::Named(own), Some(models)) => own.iter().any(|m| models.contains(m)),
+        (KeyModelsConfig::All, _) | (_, None) => true,
+    };
+    if meant.iter().all(|known| !uses(&known)) {
+        let hint = "a rule does not widen a key: add the models to the keys, or [\"*\"]";
+        let message = "can never match: the keys that it concerns may use none of its models";
+        return Some((message.to_owned(), hint.to_owned()));
+    }
+    let priorities = rule.priorities.as_ref()?;
+    let asks = |known: &Known<'_>| known.key.priorities.iter().any(|p| priorities.contains(p));
+    if meant.iter().any(|known| asks(known)) {
+        return None;
+    }
+    let message = "can never match: the keys that it concerns may use none of its priorities";
+    let hint = "a rule does not widen a key: add the priorities to the keys";
+    Some((message.to_owned(), hint.to_owned()))
+}
+
+/// One before it decides on all that it matches.
+fn shadowed(at: usize, rules: &[AccessConfig], keys: &[Known<'_>]) -> Doubt {
+    let rule = rules.get(at)?;
+    let mut before = rules.iter().take(at);
+    let wider = before.find(|wide| decides(wide) && takes_all(wide, rule, keys))?;
+    let message = format!(
+        "can never match: {} before it decides on all of it",
+        wide_name(wider)
+    );
+    Some((
+        message,
+        "the first rule that matches decides: put the narrower one first".to_owned(),
+    ))
+}
+
+fn wide_name(rule: &AccessConfig) -> &str {
+    &rule.name
+}
+
+/// Whether nothing goes on past it.
+fn decides(rule: &AccessConfig) -> bool {
+    rule.effect == Effect::Allow || rule.providers.is_none()
+}
+
+fn takes_all(wide: &AccessConfig, narrow: &AccessConfig, keys: &[Known<'_>]) -> bool {
+    takes_everybody(&wide.who, &narrow.who, keys)
+        && all_among(wide.models.as_deref(), narrow.models.as_deref())
+        && all_among(wide.endpoints.as_deref(), narrow.endpoints.as_deref())
+        && all_among(wide.priorities.as_deref(), narrow.priorities.as_deref())
+        && takes_hours(wide, narrow)
+        && match (&wide.networks, &narrow.networks) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(wide), Some(narrow)) => narrow.iter().all(|n| wide.iter().any(|w| w.covers(n))),
+        }
+}
+
+fn all_among<T: PartialEq>(wide: Option<&[T]>, narrow: Option<&[T]>) -> bool {
+    match (wide, narrow) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wide), Some(narrow)) => narrow.iter().all(|one| wide.contains(one)),
+    }
+}
+
+fn takes_everybody(wide: &WhoConfig, narrow: &WhoConfig, keys: &[Known<'_>]) -> bool {
+    let among = |wide: &[String], narrow: &[String]| {
+        let all = || narrow.iter().all(|name| wide.contains(name));
+        wide.is_empty() || (!narrow.is_empty() && all())
+    };
+    let by_name = among(&wide.tenants, &narrow.tenants)
+        && among(&wide.keys, &narrow.keys)
+        && among(&wide.roles, &narrow.roles);
+    // Named keys have a tenant and roles of their own, which the rule need not name.
+    let named = || {
+        let mut own = keys
+            .iter()
+            .filter(|known| known.is_meant(narrow))
+            .peekable();
+        own.peek().is_some() && own.all(|known| known.is_meant(wide))
+    };
+    by_name || (!narrow.keys.is_empty() && named())
+}
+
+fn takes_hours(wide: &AccessConfig, narrow: &AccessConfig) -> bool {
+    match (&wide.hours, &narrow.hours) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(wide), Some(narrow)) => {
+            let spans = wide.spans();
+            let within = |(from, until): &(u16, u16)| {
+                spans
+                    .iter()
+                    .any(|(start, end)| start <= from && until <= end)
+            };
+            wide.zone == narrow.zone && narrow.spans().iter().all(within)
+        }
+    }
+}
+
+fn warn_of_keys(config: &Config, keys: &[Known<'_>], warnings: &mut Vec<Problem>) {
+    let roles: BTreeMap<&str, &[String]> = roles_of(config);
+    for known in keys {
+        let who = Identity {
+            tenant: known.tenant,
+            key: &known.key.id,
+            roles: roles
+                .get(known.key.id.as_str())
+                .copied()
+                .unwrap_or_default(),
+        };
+        let mut own = config
+            .access
+            .iter()
+            .filter(|rule| known.is_meant(&rule.who));
+        let count = own.clone().count();
+        let message = if count > MOST_RULES_OF_CALLER {
+            format!(
+                "{count} access rules concern {}, at most {MOST_RULES_OF_CALLER} work: it is refused everything",
+                who.key
+            )
+        } else if own.any(|rule| rule.effect == Effect::Allow) {
+            continue;
+        } else {
+            format!("no access rule allows {} anything", who.key)
+        };
+        warnings.push(Problem {
+            path: known.path.clone(),
+            message,
+            hint: Some("with access rules, what none allows is refused".to_owned()),
+        });
+    }
+}
