@@ -11,10 +11,12 @@ WORKDIR /src
 FROM toolchain AS dependencies
 COPY Cargo.toml Cargo.lock ./
 COPY .cargo/config.toml .cargo/
+COPY codec/Cargo.toml codec/
 COPY dialect/Cargo.toml dialect/
 COPY filter/Cargo.toml filter/
 COPY gateway-core/Cargo.toml gateway-core/
 COPY redact/Cargo.toml redact/
+COPY link/Cargo.toml link/
 COPY sidecar/Cargo.toml sidecar/
 COPY tests/traffic/Cargo.toml tests/traffic/
 COPY wiping/Cargo.toml wiping/
@@ -28,28 +30,32 @@ RUN set -eu; \
         printf '//! Empty.\nfn main() {}\n' > "$crate/src/main.rs"; \
     done; \
     cargo build --locked --release -p ark-sidecar -p ark-traffic; \
-    cargo build --locked --profile wasm --target wasm32-wasip1 -p ark-filter
+    cargo rustc --locked --profile wasm --target wasm32-wasip1 -p ark-filter --lib --crate-type cdylib
 
 # The two builds part here: a change of the filter does not rebuild the sidecar.
 # Cargo judges by time of change, and a checkout may be older than the empty sources: hence `touch`.
 FROM dependencies AS wasm-build
+COPY codec codec
 COPY gateway-core gateway-core
+COPY link link
 COPY wire wire
 COPY dialect dialect
 COPY wiping wiping
 COPY filter filter
-RUN find gateway-core wire dialect wiping filter -name '*.rs' -exec touch {} + \
-    && cargo build --locked --profile wasm --target wasm32-wasip1 -p ark-filter
+RUN find codec gateway-core link wire dialect wiping filter -name '*.rs' -exec touch {} + \
+    && cargo rustc --locked --profile wasm --target wasm32-wasip1 -p ark-filter --lib --crate-type cdylib
 
 FROM dependencies AS native-build
+COPY codec codec
 COPY gateway-core gateway-core
+COPY link link
 COPY wire wire
 COPY dialect dialect
 COPY redact redact
 COPY wiping wiping
 COPY sidecar sidecar
 COPY tests/traffic tests/traffic
-RUN find gateway-core wire dialect redact wiping sidecar tests -name '*.rs' -exec touch {} + \
+RUN find codec gateway-core link wire dialect redact wiping sidecar tests -name '*.rs' -exec touch {} + \
     && cargo build --locked --release -p ark-sidecar --bin ark -p ark-traffic --bin ark-traffic
 
 # What the images run on. The numeric user lets an orchestrator see that it is not root.

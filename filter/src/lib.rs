@@ -9,6 +9,7 @@
 mod gateway;
 mod head;
 mod host;
+mod incoming;
 mod limits;
 mod provider;
 mod quota;

@@ -28,23 +28,19 @@ pub(crate) fn dispatch(said: &Said, timeout: Duration) -> Option<u32> {
         worker,
         counters: said.iter().map(|(_, report)| report.clone()).collect(),
     };
-    let body = serde_json::to_vec(&report).ok()?;
+    let body = ark_link::write_quota_report(&report).ok()?;
     let headers = vec![
         (":method", "POST"),
         (":path", "/filter/v1/quota"),
         (":authority", "ark"),
-        ("content-type", "application/json"),
+        ("content-type", ark_link::CONTENT_TYPE),
     ];
     hostcalls::dispatch_http_call(&cluster?, headers, Some(&body), vec![], timeout).ok()
 }
 
 /// Reads the sidecar's answer.
 pub(crate) fn answer_of(body: &[u8]) -> Option<QuotaAnswer> {
-    // A sequence would also read as a struct.
-    if body.first() != Some(&b'{') {
-        return None;
-    }
-    serde_json::from_slice(body).ok()
+    ark_link::read_quota_answer(body).ok()
 }
 
 /// What is on its way.

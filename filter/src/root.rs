@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::keys::Paged;
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -13,7 +13,7 @@ use crate::gateway::GatewayFilter;
 use crate::provider::ProviderFilter;
 use crate::quota::Renewal;
 use crate::sync::Sync;
-use crate::{host, vm};
+use crate::{host, incoming, vm};
 
 /// How often the gateway role looks whether there is something to send.
 const TICK: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ enum PluginConfig {
         /// Most milliseconds between two exchanges with the sidecar.
         sync_interval_ms: u64,
         /// The snapshot to start from.
-        snapshot: Option<Box<Snapshot>>,
+        snapshot: Option<Box<Paged>>,
     },
     Provider {
         /// The provider whose cluster this is.
@@ -36,15 +36,15 @@ enum PluginConfig {
     },
 }
 
-/// The members of either role. An enum tagged by its role would put a second decoder of the snapshot
-/// into the module.
+/// The members of either role.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
     role: RoleName,
     sidecar_cluster: Option<String>,
     sync_interval_ms: Option<u64>,
-    snapshot: Option<Box<Snapshot>>,
+    /// As `ark_link` has it in texts.
+    snapshot: Option<String>,
     provider: Option<String>,
 }
 
@@ -71,7 +71,11 @@ impl TryFrom<Members> for PluginConfig {
             (RoleName::Gateway, None, Some(sync_interval_ms)) => Ok(Self::Gateway {
                 sidecar_cluster,
                 sync_interval_ms,
-                snapshot,
+                snapshot: match snapshot.map(|text| ark_link::snapshot_from_text(&text)) {
+                    None => None,
+                    Some(Ok(paged)) => Some(Box::new(paged)),
+                    Some(Err(_)) => return Err("the snapshot is of another version of Ark"),
+                },
             }),
             (RoleName::Provider | RoleName::Gateway, _, _) => Err("not the members of its role"),
         }
@@ -132,6 +136,7 @@ impl RootContext for Root {
         if let Role::Gateway(Some(sync), renewal) = &mut self.role {
             renewal.on_tick();
             sync.on_tick();
+            vm::with(incoming::tidy);
         }
     }
 
@@ -149,16 +154,16 @@ impl RootContext for Root {
 }
 
 /// Starts from the newest snapshot at hand: this VM's, that of a VM that trapped, the configured one.
-fn start_serving(has_sidecar: bool, configured: Option<Box<Snapshot>>) {
-    let kept = Sync::kept_snapshot();
+fn start_serving(has_sidecar: bool, configured: Option<Box<Paged>>) {
     vm::with(|vm| {
         if has_sidecar {
             vm.heard.get_or_insert(host::now());
         }
         if vm.policy.is_none()
-            && let Some(snapshot) = kept.or(configured.map(|s| *s))
+            && !incoming::restore(vm)
+            && let Some(paged) = configured
         {
-            vm.install(snapshot);
+            incoming::configured(vm, *paged);
         }
     });
     if has_sidecar {

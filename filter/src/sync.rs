@@ -5,16 +5,13 @@ use std::time::Duration;
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Record;
-use ark_gateway_core::snapshot::{Snapshot, TargetId};
+use ark_gateway_core::snapshot::TargetId;
 use ark_gateway_core::sync::{SyncRequest, SyncResponse, Waiting};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::BufferType;
 
 use crate::vm::Vm;
-use crate::{host, vm};
-
-/// Where a fresh VM finds the last snapshot that any worker ran.
-const KEPT: &str = "ark.snapshot";
+use crate::{host, incoming, vm};
 
 /// How long the sidecar may take for one exchange.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -72,7 +69,7 @@ impl Sync {
     }
 
     fn send(&mut self, request: SyncRequest, now: Nanos) {
-        let body = match serde_json::to_vec(&request) {
+        let body = match ark_link::write_sync_request(&request) {
             Ok(body) => body,
             Err(error) => {
                 host::warn(&format!("records could not be written: {error}"));
@@ -83,7 +80,7 @@ impl Sync {
             (":method", "POST"),
             (":path", "/filter/v1/sync"),
             (":authority", "ark"),
-            ("content-type", "application/json"),
+            ("content-type", ark_link::CONTENT_TYPE),
         ];
         let sent =
             hostcalls::dispatch_http_call(&self.cluster, headers, Some(&body), vec![], TIMEOUT);
@@ -117,12 +114,7 @@ impl Sync {
             return;
         }
         let body = host::body(BufferType::HttpCallResponseBody, 0, body_size);
-        // A sequence would also read as a struct, and say that nothing is new.
-        if body.first() != Some(&b'{') {
-            self.failed("not an object");
-            return;
-        }
-        match serde_json::from_slice::<SyncResponse>(&body) {
+        match ark_link::read_sync_response(&body) {
             Ok(response) => {
                 let pending = self.pending.take();
                 if let Some(pending) = pending.filter(|_| response.resend) {
@@ -132,10 +124,20 @@ impl Sync {
                     self.failing = false;
                     host::warn("the sidecar answers again");
                 }
-                take(response);
+                if take(response) {
+                    self.go_on();
+                }
             }
             Err(error) => self.failed(&format!("garbage: {error}")),
         }
+    }
+
+    /// More of a snapshot is to be had at once.
+    fn go_on(&mut self) {
+        let now = host::now();
+        self.last = now;
+        let request = vm::with(|vm| request(vm, now));
+        self.send(request, now);
     }
 
     fn failed(&mut self, why: &str) {
@@ -153,33 +155,15 @@ impl Sync {
             ));
         }
     }
-
-    /// The last snapshot that any worker of this Envoy ran.
-    pub(crate) fn kept_snapshot() -> Option<Snapshot> {
-        let (bytes, _) = hostcalls::get_shared_data(KEPT).ok()?;
-        serde_json::from_slice(&bytes?).ok()
-    }
 }
 
-fn take(response: SyncResponse) {
-    if let Some(snapshot) = &response.snapshot
-        && let Ok(bytes) = serde_json::to_vec(snapshot)
-    {
-        host::report(
-            "snapshot",
-            hostcalls::set_shared_data(KEPT, Some(&bytes), None),
-        );
-    }
+/// Whether to ask for more at once.
+fn take(response: SyncResponse) -> bool {
     let now = host::now();
     vm::with(|vm| {
         vm.heard = Some(now);
-        if let Some(snapshot) = response.snapshot {
-            vm.install(snapshot);
-        }
-        if let Some(scores) = response.scores {
-            vm.scores = Some(scores);
-        }
-    });
+        incoming::take(vm, response)
+    })
 }
 
 fn request(vm: &mut Vm, now: Nanos) -> SyncRequest {
@@ -187,7 +171,8 @@ fn request(vm: &mut Vm, now: Nanos) -> SyncRequest {
     SyncRequest {
         worker: vm.worker.clone(),
         snapshot: vm.policy.as_ref().map(|p| p.snapshot().version.clone()),
-        scores: vm.scores.as_ref().map_or(0, |s| s.sequence),
+        scores: incoming::newest_scores(vm),
+        pages: Some(incoming::wanted(vm)),
         faults: vm.faults,
         records: vm.records.drain(..count).collect(),
         waiting: waiting(vm, now),

@@ -10,17 +10,18 @@ use ark_dialect::translate::{Asked, Client, Wire};
 use ark_gateway_core::affinity::{Affinity, Left, PromptCache, Warm};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
-use ark_gateway_core::policy::Policy;
+use ark_gateway_core::policy::{BadSnapshot, Policy};
 use ark_gateway_core::quota::Book;
 use ark_gateway_core::record::{Outcome, Record, UsageSource};
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::shadow::Skip;
-use ark_gateway_core::snapshot::{ModelId, Snapshot, TargetId};
+use ark_gateway_core::snapshot::{ModelId, TargetId};
 use ark_gateway_core::sync::Faults;
 use ark_wire::request::{Params, RequestFacts};
 
+use crate::host;
+use crate::incoming::Incoming;
 use crate::quota::Held;
-use crate::{host, limits};
 
 /// Records that wait for the sidecar at most; more are dropped and counted.
 pub(crate) const RECORD_LIMIT: usize = 8_192;
@@ -111,6 +112,8 @@ pub(crate) type Shared = Rc<RefCell<Live>>;
 pub(crate) struct Vm {
     pub(crate) worker: String,
     pub(crate) policy: Option<Rc<Policy>>,
+    /// What is not running yet.
+    pub(crate) incoming: Incoming,
     pub(crate) scores: Option<Scores>,
     /// The last successful exchange with the sidecar; `None` when there is no sidecar by design.
     pub(crate) heard: Option<Nanos>,
@@ -161,6 +164,7 @@ impl Vm {
         Self {
             worker: format!("{seed:016x}"),
             policy: None,
+            incoming: Incoming::default(),
             scores: None,
             heard: None,
             records: VecDeque::new(),
@@ -179,26 +183,26 @@ impl Vm {
 
     /// Starts anew with the same snapshot, as the policy knows too many callers.
     pub(crate) fn renew(&mut self) {
-        let same = self.policy.as_ref().map(|p| p.snapshot().clone());
         host::warn("many callers of tokens and certificates: they are forgotten and counted anew");
-        if let Some(snapshot) = same {
-            self.install(snapshot);
+        let Some(policy) = &self.policy else {
+            return;
+        };
+        match policy.renewed() {
+            Ok(policy) => drop(self.install(policy)),
+            Err(bad) => self.refuse(bad),
         }
     }
 
-    /// Takes a new snapshot; a bad one changes nothing.
-    pub(crate) fn install(&mut self, snapshot: Snapshot) {
-        match Policy::new(snapshot) {
-            Ok(policy) => {
-                limits::prepare(&policy);
-                self.affinity.clear();
-                self.policy = Some(Rc::new(policy));
-            }
-            Err(bad) => {
-                self.faults.snapshots_refused += 1;
-                host::warn(&format!("snapshot refused: {bad}"));
-            }
-        }
+    /// Runs another snapshot from here on; the one that it ran before.
+    pub(crate) fn install(&mut self, policy: Policy) -> Option<Rc<Policy>> {
+        self.affinity.clear();
+        self.policy.replace(Rc::new(policy))
+    }
+
+    /// Goes on with what it runs, as a new snapshot is no good.
+    pub(crate) fn refuse(&mut self, bad: BadSnapshot) {
+        self.faults.snapshots_refused += 1;
+        host::warn(&format!("snapshot refused: {bad}"));
     }
 
     /// What may be trusted at `now`: fresh scores, or none.

@@ -1,7 +1,7 @@
 //! What limits cost with many keys: `many_keys KEYS REQUESTS LIMITS`.
 //!
-//! Prints the size of the snapshot and the time to read and to index it; then reserves and settles. For
-//! counting instructions per request: `valgrind --tool=callgrind` with two counts of requests.
+//! Prints the size of its pages, the time to make them, and the longest step of taking them in; then
+//! lets requests in, reserves and settles. For counting instructions per request: `valgrind --tool=callgrind` with two counts of requests.
 
 #![expect(
     clippy::disallowed_types,
@@ -11,8 +11,9 @@
 )]
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use ark_gateway_core::keys::{Paged, Stage};
 use ark_gateway_core::money::MicroUsd;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::quota::{
@@ -20,8 +21,17 @@ use ark_gateway_core::quota::{
     QuotaSpec, Spend, Unit, Verdict, Window,
 };
 use ark_gateway_core::snapshot::{ModelId, Snapshot};
+use sha2::{Digest, Sha256};
 
 const SNAPSHOT: &str = include_str!("hot_path.json");
+
+fn secret(number: u32) -> String {
+    format!("ark-secret-of-key-{number}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 fn limit(name: &str, of: Unit, per: Per) -> LimitSpec {
     LimitSpec {
@@ -45,7 +55,7 @@ fn with_keys(keys: u32, limits: usize) -> Result<Snapshot, serde_json::Error> {
             let mut key = first.clone();
             key.id = format!("key-{n}");
             key.tenant = format!("tenant-{}", n % 1_000);
-            key.sha256 = format!("{n:064x}");
+            key.sha256 = hex(&Sha256::digest(secret(n)));
             key
         }));
     }
@@ -75,25 +85,45 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut next = |default: u32| arguments.next().map_or(Ok(default), |n| n.parse());
     let (keys, requests, limits) = (next(100_000)?, next(1_000)?, next(3)?);
-    let text = serde_json::to_string(&with_keys(keys, limits as usize)?)?;
     let start = Instant::now();
-    let snapshot: Snapshot = serde_json::from_str(&text)?;
-    let read = start.elapsed();
-    let start = Instant::now();
-    let policy = Policy::new(snapshot).map_err(|bad| bad.to_string())?;
-    let indexed = start.elapsed();
+    let paged = Paged::of(with_keys(keys, limits as usize)?).map_err(|bad| bad.to_string())?;
+    let made = start.elapsed();
+    let policy = run(&paged)?;
+    let size: usize = paged.pages.iter().map(|page| page.0.len()).sum();
     report(&format!(
-        "{keys} keys: snapshot {} kB, read in {} us, indexed in {} us",
-        text.len() / 1_000,
-        read.as_micros(),
-        indexed.as_micros()
+        "{keys} keys: {} pages, {} kB, made in {} us",
+        paged.pages.len(),
+        size / 1_000,
+        made.as_micros()
     ));
     let mut book = Book::default();
     for n in 0..requests {
         let now = 6_000_000_000_000 + u64::from(n) * 1_000;
-        serve(&policy, &mut book, (n.wrapping_mul(7_919) % 64, now));
+        let secret = secret(1 + n.wrapping_mul(7_919) % 64 % keys.max(2));
+        if let Some((key, _)) = policy.key_for(black_box(secret.as_bytes())) {
+            serve(&policy, &mut book, (key, now));
+        }
     }
     Ok(())
+}
+
+/// Takes the pages in as a worker does, and reports the longest step.
+fn run(paged: &Paged) -> Result<Policy, Box<dyn std::error::Error>> {
+    let mut longest = Duration::ZERO;
+    let mut stage = Stage::begin(paged.snapshot.clone(), &[]).map_err(|bad| bad.to_string())?;
+    for (number, page) in (0u16..).zip(&paged.pages) {
+        let start = Instant::now();
+        stage.take(number, page.clone());
+        longest = longest.max(start.elapsed());
+    }
+    let start = Instant::now();
+    let (policy, _) = stage.finish().map_err(|bad| bad.to_string())?;
+    report(&format!(
+        "longest page {} us, to run them {} us",
+        longest.as_micros(),
+        start.elapsed().as_micros()
+    ));
+    Ok(policy)
 }
 
 /// A request of one of a few dozen keys, as they are busy at any time.

@@ -37,6 +37,13 @@ pub struct IdentitySpec {
 }
 
 impl IdentitySpec {
+    /// Every index of a key that it holds.
+    pub(crate) fn keys_mut(&mut self) -> impl Iterator<Item = &mut u32> {
+        let choices = self.jwt.iter_mut().flat_map(|jwt| jwt.key.keys_mut());
+        let certificates = self.certificates.iter_mut();
+        choices.chain(certificates.filter_map(|one| one.key.as_mut()))
+    }
+
     /// Whether API keys are the only way in.
     #[must_use]
     pub fn is_empty(&self) -> bool {

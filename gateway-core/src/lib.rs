@@ -17,6 +17,7 @@ pub mod exchange;
 pub mod explain;
 pub mod hedge;
 pub mod identity;
+pub mod keys;
 pub mod limit;
 pub mod money;
 pub mod policy;

@@ -1,13 +1,14 @@
 //! A snapshot with the indexes that make every look-up on the request path constant or logarithmic.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use crate::hedge::HedgeBudget;
-use crate::identity::{Callers, Identity, IdentitySpec, KeyChoice, Marks, Roles};
+use crate::identity::{Callers, Identity, Marks, Roles};
+use crate::keys::{self, KeyDigest, KeyPage};
 use crate::priority::{Priority, PrioritySpec};
 use crate::quota::{LimitIndex, LimitSpec};
 use crate::reject::{Reject, RejectCode};
@@ -17,9 +18,6 @@ use crate::snapshot::{
     TargetSpec,
 };
 
-/// A key's SHA-256.
-type KeyDigest = [u8; 32];
-
 /// A snapshot that cannot be run: the sidecar compiles none of these, so it is a foreign one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadSnapshot {
@@ -27,6 +25,8 @@ pub enum BadSnapshot {
     Digest,
     /// A model names a target, or a target a provider, that is not there.
     Reference,
+    /// Its keys are not in the pages that it names.
+    Keys,
 }
 
 impl std::fmt::Display for BadSnapshot {
@@ -34,6 +34,7 @@ impl std::fmt::Display for BadSnapshot {
         f.write_str(match self {
             Self::Digest => "a key's sha256 is not 64 hex digits",
             Self::Reference => "a model or target refers to something that is not defined",
+            Self::Keys => "its keys are not in the pages that it names",
         })
     }
 }
@@ -42,8 +43,8 @@ impl std::fmt::Display for BadSnapshot {
 #[derive(Debug)]
 pub struct Policy {
     snapshot: Snapshot,
-    /// Sorted by digest.
-    keys: Vec<(KeyDigest, u32)>,
+    /// A power of two of them.
+    pages: Vec<Arc<KeyPage>>,
     models: BTreeMap<String, ModelId>,
     /// Attempts in flight from this worker, per provider.
     in_flight: Vec<Cell<u32>>,
@@ -57,22 +58,31 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Indexes a snapshot.
+    /// Indexes a snapshot that holds its keys.
     ///
     /// # Errors
     /// [`BadSnapshot`] when it contradicts itself.
-    pub fn new(snapshot: Snapshot) -> Result<Self, BadSnapshot> {
-        check_references(&snapshot)?;
-        let mut keys = BinaryHeap::with_capacity(snapshot.keys.len());
-        for (index, key) in snapshot.keys.iter().enumerate() {
-            if key.sha256.is_empty() {
-                continue;
-            }
-            let digest = parse_digest(&key.sha256).ok_or(BadSnapshot::Digest)?;
-            keys.push((digest, u32::try_from(index).unwrap_or(u32::MAX)));
+    pub fn new(mut snapshot: Snapshot) -> Result<Self, BadSnapshot> {
+        if !snapshot.key_pages.is_empty() {
+            return Err(BadSnapshot::Keys);
         }
-        // Once per snapshot: a tenth of a slice sort's code is worth more than its speed.
-        let keys = keys.into_sorted_vec();
+        let (pages, places) = keys::split(&snapshot.keys)?;
+        keys::place_references(&mut snapshot, |key| places.get(key as usize).copied())?;
+        let pages = pages.into_iter().map(KeyPage::read);
+        let pages: Option<Vec<KeyPage>> = pages.collect();
+        let pages = pages.ok_or(BadSnapshot::Keys)?;
+        Self::with_pages(snapshot, pages.into_iter().map(Arc::new).collect())
+    }
+
+    /// Indexes a snapshot whose keys are in `pages`.
+    ///
+    /// # Errors
+    /// [`BadSnapshot`] when it contradicts itself.
+    pub fn with_pages(snapshot: Snapshot, pages: Vec<Arc<KeyPage>>) -> Result<Self, BadSnapshot> {
+        check_references(&snapshot)?;
+        if !keys::is_count(pages.len()) {
+            return Err(BadSnapshot::Keys);
+        }
         let mut models = BTreeMap::new();
         for (index, model) in snapshot.models.iter().enumerate() {
             let id = ModelId(u16::try_from(index).unwrap_or(u16::MAX));
@@ -91,10 +101,18 @@ impl Policy {
             limits: LimitIndex::new(&snapshot.quota),
             callers: Callers::new(!snapshot.identity.is_empty()),
             snapshot,
-            keys,
+            pages,
             models,
             in_flight,
         })
+    }
+
+    /// The same snapshot with nothing but itself: no callers, nothing in flight.
+    ///
+    /// # Errors
+    /// None that this one did not have.
+    pub fn renewed(&self) -> Result<Self, BadSnapshot> {
+        Self::with_pages(self.snapshot.clone(), self.pages.clone())
     }
 
     /// The snapshot itself.
@@ -103,31 +121,35 @@ impl Policy {
         &self.snapshot
     }
 
-    /// The key whose digest is the SHA-256 of `secret`.
+    /// The pages of its keys.
+    #[must_use]
+    pub fn pages(&self) -> &[Arc<KeyPage>] {
+        &self.pages
+    }
+
+    /// The key whose digest is the SHA-256 of `secret`, and its index.
     ///
-    /// The binary search compares digests of the secret, not the secret, and the final comparison
-    /// is constant in time: timing tells nothing about any key.
+    /// The search compares digests of the secret, not the secret, and the final comparison is constant
+    /// in time: timing tells nothing about any key.
     #[must_use]
     pub fn key_for(&self, secret: &[u8]) -> Option<(u32, &KeySpec)> {
         let digest: KeyDigest = Sha256::digest(secret).into();
-        let at = self.keys.partition_point(|(known, _)| *known < digest);
-        let (known, index) = self.keys.get(at)?;
-        if !bool::from(known.ct_eq(&digest)) {
-            return None;
-        }
-        self.key(*index).map(|key| (*index, key))
+        let number = keys::number_of(&digest, self.pages.len());
+        let page = self.pages.get(number)?;
+        let record = page.find(&digest)?;
+        Some((keys::index_of(number, record), page.key(record)?))
     }
 
     /// A key by its index, or the caller's of that number.
     #[must_use]
     pub fn key(&self, index: u32) -> Option<&KeySpec> {
-        let key = self.snapshot.keys.get(index as usize);
-        key.or_else(|| self.callers.key(self.place(index)?))
-    }
-
-    /// Where a caller is that is no key.
-    fn place(&self, index: u32) -> Option<usize> {
-        (index as usize).checked_sub(self.snapshot.keys.len())
+        match keys::caller_of(index) {
+            Some(at) => self.callers.key(at),
+            None => {
+                let (number, record) = keys::place_of(index);
+                self.pages.get(number)?.key(record)
+            }
+        }
     }
 
     /// The number of a caller with the rights of key `base`, for [`Self::key`]: that key's own where
@@ -136,21 +158,21 @@ impl Policy {
     /// # Errors
     /// 403 for a key that is not there, 503 when there is no room for another caller.
     pub fn caller(&self, base: u32, marks: Marks) -> Result<u32, Reject> {
-        let keys = self.snapshot.keys.len();
-        let key = self.snapshot.keys.get(base as usize);
+        let key = self.key(base);
         let key = key.ok_or_else(|| Reject::new(RejectCode::IdentityNotAllowed))?;
         if marks == Marks::default() {
             return Ok(base);
         }
         let place = self.callers.place_of(base, key, marks);
-        let number = place.and_then(|place| place.checked_add(u32::try_from(keys).ok()?));
-        number.ok_or_else(Reject::overloaded)
+        place
+            .map(keys::index_of_caller)
+            .ok_or_else(Reject::overloaded)
     }
 
     /// The key whose rights a caller has; a key's own index.
     #[must_use]
     pub fn base_of(&self, index: u32) -> u32 {
-        let base = self.place(index).and_then(|at| self.callers.base(at));
+        let base = keys::caller_of(index).and_then(|at| self.callers.base(at));
         base.unwrap_or(index)
     }
 
@@ -165,12 +187,22 @@ impl Policy {
     pub fn identity(&self, index: u32) -> Option<Identity<'_>> {
         const NONE: &Roles = &Roles::NONE;
         let key = self.key(index)?;
-        let roles = self.place(index).and_then(|at| self.callers.roles(at));
+        let roles = keys::caller_of(index).and_then(|at| self.callers.roles(at));
         Some(Identity {
             tenant: &key.tenant,
             key: &key.id,
             roles: roles.unwrap_or(NONE),
         })
+    }
+
+    /// A key by its public name, and its index. It reads all keys: for tools, not for requests.
+    #[must_use]
+    pub fn key_named(&self, id: &str) -> Option<(u32, &KeySpec)> {
+        let pages = self.pages.iter().enumerate();
+        let mut keys = pages.flat_map(|(number, page)| {
+            (0..page.len()).filter_map(move |n| Some((keys::index_of(number, n), page.key(n)?)))
+        });
+        keys.find(|(_, key)| key.id == id)
     }
 
     /// The limits that concern a request of `key` for `model`.
@@ -342,22 +374,11 @@ fn check_references(snapshot: &Snapshot) -> Result<(), BadSnapshot> {
         .iter()
         .flat_map(|m| m.targets.iter().chain(m.shadow.iter().map(|s| &s.target)))
         .all(|t| usize::from(t.0) < snapshot.targets.len());
-    let identities_ok = identities_are_sound(&snapshot.identity, snapshot.keys.len());
-    if providers_ok && targets_ok && identities_ok && rules_are_sound(snapshot) {
+    if providers_ok && targets_ok && rules_are_sound(snapshot) {
         Ok(())
     } else {
         Err(BadSnapshot::Reference)
     }
-}
-
-fn identities_are_sound(identity: &IdentitySpec, keys: usize) -> bool {
-    let is_there = |key: &u32| (*key as usize) < keys;
-    let tokens = identity.jwt.iter().all(|spec| match &spec.key {
-        KeyChoice::Everyone(key) => key.iter().all(is_there),
-        KeyChoice::ByClaim { keys, .. } => keys.iter().all(|(_, key)| is_there(key)),
-    });
-    let mut certificates = identity.certificates.iter();
-    tokens && certificates.all(|spec| spec.key.iter().all(is_there))
 }
 
 fn rules_are_sound(snapshot: &Snapshot) -> bool {
@@ -369,19 +390,6 @@ fn rules_are_sound(snapshot: &Snapshot) -> bool {
             && (rules.weights.is_empty() || rules.weights.len() == model.targets.len())
             && canary.is_none_or(|c| c.targets.iter().all(|t| model.targets.contains(t)))
     })
-}
-
-fn parse_digest(hex: &str) -> Option<KeyDigest> {
-    let hex = hex.as_bytes();
-    if hex.len() != 64 {
-        return None;
-    }
-    let mut digest = [0u8; 32];
-    for (byte, pair) in digest.iter_mut().zip(hex.chunks_exact(2)) {
-        let text = std::str::from_utf8(pair).ok()?;
-        *byte = u8::from_str_radix(text, 16).ok()?;
-    }
-    Some(digest)
 }
 
 #[cfg(test)]

@@ -54,8 +54,12 @@ pub struct Snapshot {
     pub targets: Vec<TargetSpec>,
     /// The models that clients may ask for, sorted by name.
     pub models: Vec<ModelSpec>,
-    /// The API keys.
+    /// The API keys; empty where they are in pages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<KeySpec>,
+    /// The names of the pages that they are in, a power of two of them, see [`crate::keys`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_pages: Vec<u64>,
     /// The priorities, in the order of [`Priority::ALL`].
     pub priorities: [PrioritySpec; 3],
     /// The names that requirements of compliance are made of.

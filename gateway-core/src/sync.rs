@@ -1,10 +1,12 @@
-//! What the filter and the sidecar say to each other: one exchange per worker and tick, as JSON.
+//! What the filter and the sidecar say to each other: one exchange per worker and tick.
 //!
 //! `POST /filter/v1/sync` over the Unix socket. The request carries what the worker runs and what
-//! happened since; the answer carries what is new, and is `{}` when nothing is.
+//! happened since; the answer carries what is new. `ark_link` is its form; the sidecar also takes
+//! and gives JSON, which is `{}` when nothing is new.
 
 use serde::{Deserialize, Serialize};
 
+use crate::keys::PageBytes;
 use crate::record::Record;
 use crate::score::Scores;
 use crate::snapshot::{Snapshot, SnapshotVersion};
@@ -25,6 +27,18 @@ pub struct SyncRequest {
     pub records: Vec<Record>,
     /// Attempts that still wait for their first byte.
     pub waiting: Vec<Waiting>,
+    /// The worker takes keys in pages; `None`: whoever asks wants whole snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<PagesWanted>,
+}
+
+/// What a worker lacks of the snapshot that is on its way in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PagesWanted {
+    /// The snapshot; `None` when it has all of what it runs and knows of no other.
+    pub snapshot: Option<SnapshotVersion>,
+    /// The next pages, by their place in [`Snapshot::key_pages`].
+    pub numbers: Vec<u16>,
 }
 
 /// Degradations that no record shows, counted since a VM's start.
@@ -91,6 +105,9 @@ pub struct SyncResponse {
     /// A snapshot other than the one it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<Snapshot>,
+    /// Pages of its keys, each with its place in [`Snapshot::key_pages`]: as many as one message holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pages: Vec<(u16, PageBytes)>,
     /// Scores newer than those that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scores: Option<Scores>,

@@ -34,6 +34,7 @@ pub(crate) fn demo() -> Snapshot {
         models: vec![model("big", &[0, 1, 2, 3]), model("small", &[4])],
         tags: Vec::new(),
         keys: keys(),
+        key_pages: Vec::new(),
         priorities: [
             priority([0.1, 0.4, 0.5], 2_000.0, 0.0),
             priority([0.3, 0.4, 0.3], 5_000.0, 0.05),

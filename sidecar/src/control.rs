@@ -6,6 +6,7 @@ mod drains;
 mod envoy_facts;
 mod explaining;
 mod forecasts;
+mod handing;
 mod probes;
 mod providers;
 mod scoring;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
+use ark_gateway_core::keys::PageBytes;
 use ark_gateway_core::record::{Record, Verdict};
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::{Snapshot, SnapshotVersion};
@@ -24,10 +26,10 @@ use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 
 use crate::Ms;
 use crate::canary::Canaries;
-use crate::config::{Config, Date, compile};
+use crate::config::{Config, Date, compile_paged};
 use crate::credential::Secret;
 use crate::envoy::{self, Mode, Place};
-use crate::key_book::KeyBook;
+use crate::key_book::{KeyBook, ReadKeys};
 use crate::material::Material;
 use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
@@ -87,6 +89,7 @@ pub struct Control {
     /// What the file says.
     written: Config,
     key_book: KeyBook,
+    read_keys: ReadKeys,
     /// What is in force: the file's, with the keys of the book.
     config: Config,
     rules: Arc<Rules>,
@@ -98,7 +101,9 @@ pub struct Control {
     bad_edit: Option<BadEdit>,
     rollout: Rollout<Provider>,
     xds: Publisher,
+    /// Its keys are in the pages.
     snapshot: Snapshot,
+    pages: Vec<PageBytes>,
     /// The version of a snapshot with every provider of the configuration.
     complete: SnapshotVersion,
     handed_out: VecDeque<(SnapshotVersion, BTreeSet<String>)>,
@@ -122,11 +127,12 @@ impl Control {
     /// Starts with a valid configuration.
     #[must_use]
     pub fn new(setting: Setting, loaded: Loaded, today: Date) -> Self {
-        let nothing = compile(&loaded.config, &BTreeSet::new(), today);
+        let nothing = compile_paged(&loaded.config, &BTreeSet::new(), today);
         let mut control = Self {
             today,
             written: loaded.config.clone(),
             key_book: KeyBook::default(),
+            read_keys: ReadKeys::default(),
             config: loaded.config.clone(),
             rules: Arc::default(),
             known: Known::default(),
@@ -137,8 +143,9 @@ impl Control {
             bad_edit: None,
             rollout: Rollout::default(),
             xds: Publisher::default(),
-            complete: nothing.version.clone(),
-            snapshot: nothing,
+            complete: nothing.snapshot.version.clone(),
+            snapshot: nothing.snapshot,
+            pages: nothing.pages,
             handed_out: VecDeque::new(),
             workers: Workers::default(),
             observations: Observations::new(setting.started_unix_ms),
@@ -165,7 +172,8 @@ impl Control {
     /// Takes a new valid configuration.
     pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
         self.written = loaded.config;
-        self.config = self.with_keys(&self.key_book);
+        self.read_keys = ReadKeys::default();
+        self.config = self.with_keys();
         self.rules = Arc::new(Rules::of(&self.config));
         self.credentials = loaded.credentials;
         self.material = loaded.material;
@@ -193,16 +201,16 @@ impl Control {
 
     /// Takes the keys that were made while Ark ran.
     pub fn replace_keys(&mut self, book: KeyBook, now: Ms) {
-        self.config = self.with_keys(&book);
-        self.rules = Arc::new(Rules::of(&self.config));
         self.key_book = book;
+        self.config = self.with_keys();
+        self.rules = Arc::new(Rules::of(&self.config));
         self.compile(now);
     }
 
-    /// What the file says, with the keys of `book` and that of probes.
-    fn with_keys(&self, book: &KeyBook) -> Config {
+    /// What the file says, with the keys of the book and that of probes.
+    fn with_keys(&mut self) -> Config {
         probes::let_in(
-            book.merged(&self.written),
+            self.key_book.merged_as(&self.written, &mut self.read_keys),
             self.setting.probe_sha256.as_deref(),
         )
     }
@@ -251,13 +259,7 @@ impl Control {
         if is_told {
             self.rescore_at_once(now);
         }
-        let lacks_snapshot = request.snapshot.as_ref() != Some(&self.snapshot.version);
-        let lacks_scores = lacks_snapshot || request.scores != self.scores.sequence;
-        Ok(SyncResponse {
-            snapshot: lacks_snapshot.then(|| self.snapshot.clone()),
-            scores: lacks_scores.then(|| self.scores.clone()),
-            resend: false,
-        })
+        Ok(self.hand_out(&request))
     }
 
     fn observe(&mut self, record: &Record, now: Ms) {
@@ -423,7 +425,8 @@ impl Control {
 
     fn compile(&mut self, now: Ms) {
         let usable = self.rollout.usable();
-        let snapshot = compile(&self.drained(), &usable, self.today);
+        let mut paged = compile_paged(&self.drained(), &usable, self.today);
+        let snapshot = &paged.snapshot;
         if snapshot.version == self.snapshot.version && !self.handed_out.is_empty() {
             return;
         }
@@ -439,8 +442,8 @@ impl Control {
         }
         self.handed_out
             .push_back((snapshot.version.clone(), usable));
-        self.past.ran(&snapshot);
-        self.snapshot = snapshot;
+        self.past.ran(&mut paged);
+        (self.snapshot, self.pages) = (paged.snapshot, paged.pages);
         self.rescore(now);
     }
 

@@ -73,10 +73,8 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
 }
 
 fn key(policy: &Policy, id: &str) -> Result<u32, String> {
-    let keys = &policy.snapshot().keys;
-    let at = keys.iter().position(|key| key.id == id);
-    at.and_then(|at| u32::try_from(at).ok())
-        .ok_or_else(|| format!("there is no key {id:?}"))
+    let found = policy.key_named(id).map(|(index, _)| index);
+    found.ok_or_else(|| format!("there is no key {id:?}"))
 }
 
 /// What the key and the request's header require.

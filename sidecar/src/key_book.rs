@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::config::{self, Config, KeyConfig, Problems};
 
 /// Most keys that are kept, revoked ones included.
-const MOST_KEYS: usize = 4_096;
+const MOST_KEYS: usize = 131_072;
 /// Longest grace of a rotation, seconds: 30 days.
 pub const MOST_GRACE_S: u64 = 30 * 86_400;
 
@@ -146,8 +146,8 @@ impl Stored {
         self.digests.iter().map(read).collect()
     }
 
-    fn problem(&self, id: &str, config: &Config) -> Option<String> {
-        if is_in_file(config, id) {
+    fn problem(&self, id: &str, config: &Config, file: &BTreeSet<&str>) -> Option<String> {
+        if file.contains(id) {
             return Some("ark.yaml has a key of this id, which is used instead".to_owned());
         }
         if config.tenants.iter().all(|t| t.name != self.tenant) {
@@ -162,8 +162,28 @@ fn keys_of(config: &Config) -> impl Iterator<Item = (&str, &KeyConfig)> {
     tenants.flat_map(|tenant| tenant.keys.iter().map(|key| (tenant.name.as_str(), key)))
 }
 
+fn ids_of(config: &Config) -> BTreeSet<&str> {
+    keys_of(config).map(|(_, key)| key.id.as_str()).collect()
+}
+
 fn is_in_file(config: &Config, id: &str) -> bool {
     keys_of(config).any(|(_, key)| key.id == id)
+}
+
+/// What the entries of a book were read as, under one configuration: reading a hundred thousand of them
+/// takes a second, and a change concerns one.
+#[derive(Default)]
+pub struct ReadKeys(BTreeMap<String, (Stored, Vec<KeyConfig>)>);
+
+impl ReadKeys {
+    fn of(&mut self, id: &str, stored: &Stored, config: &Config) -> &[KeyConfig] {
+        let known = self.0.get(id).is_some_and(|(known, _)| known == stored);
+        if !known {
+            let keys = stored.read(config).unwrap_or_default();
+            self.0.insert(id.to_owned(), (stored.clone(), keys));
+        }
+        self.0.get(id).map_or(&[], |(_, keys)| keys)
+    }
 }
 
 impl KeyBook {
@@ -282,19 +302,31 @@ impl KeyBook {
     /// The configuration with the keys of the book that work in it.
     #[must_use]
     pub fn merged(&self, config: &Config) -> Config {
+        self.merged_as(config, &mut ReadKeys::default())
+    }
+
+    /// The same, where `read` is of the same configuration, perhaps of an earlier book.
+    pub fn merged_as(&self, config: &Config, read: &mut ReadKeys) -> Config {
         let mut merged = config.clone();
         let mut digests: BTreeSet<String> =
             keys_of(config).map(|(_, key)| key.sha256.clone()).collect();
+        let file = ids_of(config);
+        let tenants = merged.tenants.iter_mut();
+        let mut tenants: BTreeMap<String, &mut Vec<KeyConfig>> =
+            tenants.map(|t| (t.name.clone(), &mut t.keys)).collect();
+        read.0.retain(|id, _| self.keys.contains_key(id));
         for (id, stored) in &self.keys {
-            if stored.problem(id, config).is_some() {
-                continue;
-            }
-            let tenant = merged.tenants.iter_mut().find(|t| t.name == stored.tenant);
-            let (Some(tenant), Ok(mut keys)) = (tenant, stored.read(config)) else {
+            let Some(keys) = tenants.get_mut(&stored.tenant) else {
                 continue;
             };
-            keys.retain(|key| digests.insert(key.sha256.clone()));
-            tenant.keys.append(&mut keys);
+            if file.contains(id.as_str()) {
+                continue;
+            }
+            let own = read.of(id, stored, config).iter();
+            keys.extend(
+                own.filter(|key| digests.insert(key.sha256.clone()))
+                    .cloned(),
+            );
         }
         merged
     }
@@ -317,8 +349,9 @@ impl KeyBook {
             expires_at_s: key.expires_at_s,
             revoked_at_s: None,
         });
+        let in_file = ids_of(config);
         let book = self.keys.iter().map(|(id, stored)| {
-            let problem = stored.problem(id, config);
+            let problem = stored.problem(id, config, &in_file);
             let live = |digest: &&Digest| digest.until_s.is_none_or(|until| until > now);
             Listed {
                 id: id.clone(),

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::key_book::KeyBook;
 
-/// Thousands of keys fit.
-const LIMIT_BYTES: u64 = 16 * 1024 * 1024;
+/// As many keys fit as are made at most, and not much more.
+const LIMIT_BYTES: u64 = 192 * 1024 * 1024;
 const VERSION: u32 = 1;
 
 #[derive(Deserialize)]

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from harness import config, parts
+from harness import config, link, parts
 from harness.h2 import send_with_trailers
 from harness.load import SteadyLoad
 from harness.stack import Stack
@@ -172,15 +172,13 @@ def test_a_sidecar_that_talks_nonsense_changes_nothing(ark):
 
 
 def test_a_snapshot_that_contradicts_itself_is_refused(ark):
-    """Valid JSON of the right shape, from a sidecar of another version or a broken one."""
+    """A message of the right form, from a broken sidecar."""
     version = snapshot_header(ark)
-    sync = json.dumps({"worker": "test", "scores": 0, "records": [], "waiting": []})
-    good = over_socket(ark, sync)["snapshot"]
-    assert good["version"] == version
-    wrong = dict(good, version="ffffffffffff")
-    wrong["models"] = [dict(model, targets=[60_000]) for model in good["models"]]
+    good = over_socket(ark, link.first_question("test"))
+    wrong = link.with_wrong_targets(good).replace(version.encode(), b"f" * len(version))
+    assert version.encode() in good and wrong != good
     ark.sidecar.kill()
-    NONSENSE.insert(0, (200, json.dumps({"snapshot": wrong}).encode()))
+    NONSENSE.insert(0, (200, wrong))
     asked: list[str] = []
     try:
         with nonsense(ark.socket, asked), SteadyLoad(ark.url, "chat") as load:
@@ -195,9 +193,11 @@ def test_a_snapshot_that_contradicts_itself_is_refused(ark):
     assert ark.vm_failures() == 0
 
 
-def over_socket(stack: Stack, body: str) -> dict:
+def over_socket(stack: Stack, body: bytes) -> bytes:
+    headers = {"content-type": link.CONTENT_TYPE}
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(stack.socket))) as http:
-        return http.post("http://ark/filter/v1/sync", content=body).raise_for_status().json()
+        answer = http.post("http://ark/filter/v1/sync", content=body, headers=headers)
+        return answer.raise_for_status().content
 
 
 @pytest.mark.parametrize("how", ["stop", "kill"])

@@ -326,10 +326,12 @@ unsafe extern "C" fn proxy_set_shared_data(
             h.lost_swaps -= 1;
             return Status::CasMismatch;
         }
-        let version = h.shared.get(&key).map_or(0, |(_, v)| *v);
-        if cas != 0 && cas != version {
+        // As in Envoy: what is not there has no version to differ from.
+        let known = h.shared.get(&key).map(|(_, v)| *v);
+        if cas != 0 && known.is_some_and(|version| cas != version) {
             return Status::CasMismatch;
         }
+        let version = known.unwrap_or(0);
         h.shared.insert(key, (value, version + 1));
         Status::Ok
     })

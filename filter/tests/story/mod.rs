@@ -2,8 +2,10 @@
 
 #![allow(unsafe_code, reason = "callbacks are foreign functions")]
 
+use ark_gateway_core::keys::Paged;
 use ark_gateway_core::record::Record;
-use ark_gateway_core::sync::SyncRequest;
+use ark_gateway_core::snapshot::Snapshot;
+use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 use proxy_wasm::types::Action;
 use serde_json::{Value, json};
 
@@ -143,6 +145,12 @@ impl Story {
     }
 
     fn configure(&mut self, root: u32, config: &Value) {
+        let mut config = config.clone();
+        if let Some(snapshot) = config.get_mut("snapshot").filter(|s| s.is_object()) {
+            let whole: Snapshot = serde_json::from_value(snapshot.take()).expect("a snapshot");
+            let paged = Paged::of(whole).expect("keys");
+            *snapshot = json!(ark_link::snapshot_to_text(&paged).expect("a text"));
+        }
         let bytes = config.to_string().into_bytes();
         let size = bytes.len();
         host(|h| h.plugin_configuration = bytes);
@@ -354,7 +362,7 @@ impl Story {
         host(|h| {
             let call = h.calls.get(before)?;
             assert_eq!(call.cluster, "ark-sidecar");
-            Some(serde_json::from_slice(&call.body).expect("a sync request"))
+            Some(ark_link::read_sync_request(&call.body).expect("a sync request"))
         })
     }
 
@@ -366,10 +374,19 @@ impl Story {
         self.sidecar_says("200", body);
     }
 
+    /// The sidecar answers, in its own form where `body` is an answer as JSON.
     pub fn sidecar_says(&mut self, status: &str, body: &str) {
+        let response = body.starts_with('{').then(|| serde_json::from_str(body));
+        match response {
+            Some(Ok(response)) => self.sidecar_sends(status, &in_pages(response)),
+            Some(Err(_)) | None => self.sidecar_sends(status, body.as_bytes()),
+        }
+    }
+
+    pub fn sidecar_sends(&mut self, status: &str, body: &[u8]) {
         host(|h| {
             h.call_headers = headers(&[(":status", status)]);
-            h.call_body = body.as_bytes().to_vec();
+            h.call_body = body.to_vec();
         });
         let token = Self::last_token();
         unsafe { abi::proxy_on_http_call_response(GATEWAY, token, 1, body.len(), 0) };
@@ -379,4 +396,14 @@ impl Story {
         let token = Self::last_token();
         unsafe { abi::proxy_on_http_call_response(GATEWAY, token, 0, 0, 0) };
     }
+}
+
+/// What the sidecar makes of an answer with a whole snapshot.
+fn in_pages(mut response: SyncResponse) -> Vec<u8> {
+    if let Some(whole) = response.snapshot.take() {
+        let paged = Paged::of(whole).expect("keys");
+        response.pages = (0..).zip(paged.pages).collect();
+        response.snapshot = Some(paged.snapshot);
+    }
+    ark_link::write_sync_response(&response).expect("a message")
 }

@@ -140,6 +140,18 @@ pub struct TokenHead {
     crit: Option<IgnoredAny>,
 }
 
+impl KeyChoice {
+    /// Every index of a key that it holds.
+    pub(super) fn keys_mut(&mut self) -> impl Iterator<Item = &mut u32> {
+        let (everyone, by_claim) = match self {
+            Self::Everyone(key) => (key.as_mut(), [].iter_mut()),
+            Self::ByClaim { keys, .. } => (None, keys.iter_mut()),
+        };
+        let by_claim = by_claim.map(|(_, key)| key);
+        everyone.into_iter().chain(by_claim)
+    }
+}
+
 /// Why a token is no good: what the client is told, and nothing of the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenFault {

@@ -1,4 +1,5 @@
-//! What workers and the sidecar say of quotas: `POST /filter/v1/quota`, as JSON.
+//! What workers and the sidecar say of quotas: `POST /filter/v1/quota`, in the form of
+//! `ark_link`, or as JSON.
 //!
 //! All amounts are totals since the worker opened the counter, and only rise, except `reserved`. So a
 //! report that is lost, sent twice or overtaken does no harm.

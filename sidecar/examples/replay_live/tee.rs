@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ark_gateway_core::basis::redecide;
+use ark_gateway_core::keys::Paged;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Record;
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::{Snapshot, TargetId};
-use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 use ark_sidecar::http::{self, Limits, Reply, read_capped};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -97,18 +97,21 @@ impl Ears {
     }
 
     fn request(&self, body: &[u8]) {
-        if let Ok(request) = serde_json::from_slice::<SyncRequest>(body) {
+        if let Ok(request) = ark_link::read_sync_request(body) {
             let calls = request.records.into_iter().filter(|r| !r.model.is_empty());
             self.open().records.extend(calls);
         }
     }
 
     fn response(&self, body: &[u8]) {
-        let Ok(response) = serde_json::from_slice::<SyncResponse>(body) else {
+        let Ok(response) = ark_link::read_sync_response(body) else {
             return;
         };
         let mut heard = self.open();
-        if let Some(snapshot) = response.snapshot
+        let pages = response.pages.into_iter().map(|(_, page)| page);
+        let pages = pages.collect();
+        let paged = response.snapshot.map(|snapshot| Paged { snapshot, pages });
+        if let Some(Ok(snapshot)) = paged.map(|paged| paged.whole())
             && heard
                 .snapshots
                 .iter()

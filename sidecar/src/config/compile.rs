@@ -7,6 +7,7 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ark_gateway_core::compliance::{Assurance, Stated, Vocabulary};
+use ark_gateway_core::keys::Paged;
 use ark_gateway_core::rules::Rules;
 use ark_gateway_core::snapshot::{
     GatewaySpec, HedgeSpec, KeySpec, ModelGrant, ModelId, ModelSpec, ProviderId, ProviderSpec,
@@ -29,6 +30,32 @@ use price::{Prices, Reference};
 /// stays, without targets: its clients are told so, rather than that it does not exist.
 #[must_use]
 pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot {
+    let mut snapshot = assemble(config, usable, today);
+    snapshot.version = paged(snapshot.clone()).snapshot.version;
+    snapshot
+}
+
+/// The same with its keys in pages.
+#[must_use]
+pub fn compile_paged(config: &Config, usable: &BTreeSet<String>, today: Date) -> Paged {
+    paged(assemble(config, usable, today))
+}
+
+/// Versions are of what travels, so that a hundred thousand keys are hashed once.
+fn paged(mut snapshot: Snapshot) -> Paged {
+    let keys = std::mem::take(&mut snapshot.keys);
+    let without = snapshot.clone();
+    snapshot.keys = keys;
+    // Reading has checked every digest. What is compiled otherwise has no pages, and is refused.
+    let mut paged = Paged::of(snapshot).unwrap_or(Paged {
+        snapshot: without,
+        pages: Vec::new(),
+    });
+    paged.snapshot.version = version_of(&paged.snapshot);
+    paged
+}
+
+fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot {
     let providers: Vec<&ProviderConfig> = config
         .providers
         .iter()
@@ -57,7 +84,7 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
         (&models, &providers),
         &mut keys,
     );
-    let mut snapshot = Snapshot {
+    Snapshot {
         version: SnapshotVersion::default(),
         gateway: GatewaySpec {
             body_limit_bytes: u64::from(config.gateway.body_limit_bytes),
@@ -76,15 +103,14 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
         quota: compile_limits(config, today, &models, &keys),
         identity: compile_identity(config, &keys),
         keys,
+        key_pages: Vec::new(),
         models,
         priorities: config.priorities,
         compliance: vocabulary,
         access,
         price_catalogue: config.prices.catalogue.as_ref().map(|c| c.version.clone()),
         tags: config.gateway.tags.clone(),
-    };
-    snapshot.version = version_of(&snapshot);
-    snapshot
+    }
 }
 
 fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {

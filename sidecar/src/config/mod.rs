@@ -35,7 +35,7 @@ pub use access::{AccessConfig, HoursConfig, WhoConfig};
 pub use audit::{AuditConfig, AuditPlace};
 pub(crate) use catalogue::file_of;
 pub use catalogue::parse_at;
-pub use compile::compile;
+pub use compile::{compile, compile_paged};
 pub use date::Date;
 pub use doubts::{unknown_prices, warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};

@@ -2,12 +2,14 @@
 //! did, as long as what decided it is remembered.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use ark_gateway_core::basis::{Basis, redecide};
 use ark_gateway_core::capability::Capability;
 use ark_gateway_core::decide::Caller;
 use ark_gateway_core::explain::{Explanation, explain_whole};
-use ark_gateway_core::policy::Policy;
+use ark_gateway_core::keys::{KeyPage, PageBytes, Paged};
+use ark_gateway_core::policy::{BadSnapshot, Policy};
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::Record;
 use ark_gateway_core::score::Scores;
@@ -66,17 +68,22 @@ pub struct Answered {
 /// What has decided lately.
 #[derive(Default)]
 pub(super) struct Past {
-    snapshots: VecDeque<Snapshot>,
+    snapshots: VecDeque<Paged>,
     scores: VecDeque<Scores>,
 }
 
 impl Past {
-    pub(super) fn ran(&mut self, snapshot: &Snapshot) {
-        self.snapshots.retain(|s| s.version != snapshot.version);
+    /// Pages that a snapshot shares with the one before are in memory once.
+    pub(super) fn ran(&mut self, paged: &mut Paged) {
+        if let Some(last) = self.snapshots.back() {
+            paged.share_with(last);
+        }
+        let version = &paged.snapshot.version;
+        self.snapshots.retain(|s| s.snapshot.version != *version);
         if self.snapshots.len() >= SNAPSHOTS {
             self.snapshots.pop_front();
         }
-        self.snapshots.push_back(snapshot.clone());
+        self.snapshots.push_back(paged.clone());
     }
 
     pub(super) fn told(&mut self, scores: &Scores) {
@@ -87,8 +94,9 @@ impl Past {
         self.scores.push_back(scores.clone());
     }
 
-    fn of(&self, record: &Record) -> Result<(&Snapshot, Option<&Scores>), String> {
-        let snapshot = self.snapshots.iter().find(|s| s.version == record.snapshot);
+    fn of(&self, record: &Record) -> Result<(&Paged, Option<&Scores>), String> {
+        let mut snapshots = self.snapshots.iter();
+        let snapshot = snapshots.find(|s| s.snapshot.version == record.snapshot);
         let snapshot =
             snapshot.ok_or_else(|| format!("snapshot {} is not remembered", record.snapshot.0))?;
         if record.scores == 0 {
@@ -113,7 +121,7 @@ impl Control {
     }
 
     fn explain_request(&self, question: &Question, now: Ms) -> Result<Answered, String> {
-        let policy = policy(&self.snapshot)?;
+        let policy = policy(&self.snapshot, &self.pages)?;
         let provider = |name: &String| {
             let id = policy.provider_named(name);
             id.ok_or_else(|| format!("there is no provider {name:?}"))
@@ -164,7 +172,7 @@ impl Control {
 
     fn explain_record(&self, record: &Record, now: Ms) -> Result<Answered, String> {
         let (snapshot, scores) = self.past.of(record)?;
-        let policy = policy(snapshot)?;
+        let policy = policy(&snapshot.snapshot, &snapshot.pages)?;
         let again = redecide(&policy, scores, record).map_err(|why| why.to_string())?;
         let basis = record.basis.as_ref().ok_or("the record has no basis")?;
         let model = policy
@@ -194,6 +202,9 @@ impl Control {
     }
 }
 
-fn policy(snapshot: &Snapshot) -> Result<Policy, String> {
-    Policy::new(snapshot.clone()).map_err(|bad| bad.to_string())
+fn policy(snapshot: &Snapshot, pages: &[PageBytes]) -> Result<Policy, String> {
+    let read = |bytes: &PageBytes| KeyPage::read(bytes.clone()).map(Arc::new);
+    let pages: Option<Vec<_>> = pages.iter().map(read).collect();
+    let pages = pages.ok_or_else(|| BadSnapshot::Keys.to_string())?;
+    Policy::with_pages(snapshot.clone(), pages).map_err(|bad| bad.to_string())
 }

@@ -15,6 +15,7 @@ use crate::testing::{self, attempt, config_yaml, record, setting};
 
 mod ahead;
 mod at_once;
+mod handing;
 
 const TODAY: &str = "2026-01-15";
 

@@ -1,5 +1,7 @@
 //! The filter, in its two roles: one module and one VM per worker serves both.
 
+use ark_gateway_core::keys::Paged;
+use ark_gateway_core::snapshot::Snapshot;
 use serde_json::{Value, json};
 
 use super::{Mode, Place, SIDECAR_CLUSTER};
@@ -8,7 +10,8 @@ use super::{Mode, Place, SIDECAR_CLUSTER};
 pub(super) fn gateway(place: &Place, mode: Mode<'_>) -> Value {
     let snapshot = match mode {
         Mode::Dynamic => Value::Null,
-        Mode::Static(snapshot) => json!(snapshot),
+        // A text: Wasm reads its own form, and has no room for a second one.
+        Mode::Static(snapshot) => json!(as_text(snapshot)),
     };
     let sidecar = (!place.socket.is_empty()).then_some(SIDECAR_CLUSTER);
     let configuration = json!({
@@ -18,6 +21,11 @@ pub(super) fn gateway(place: &Place, mode: Mode<'_>) -> Value {
         "snapshot": snapshot,
     });
     filter(place, "gateway", &configuration)
+}
+
+fn as_text(snapshot: &Snapshot) -> Option<String> {
+    let paged = Paged::of(snapshot.clone()).ok()?;
+    ark_link::snapshot_to_text(&paged).ok()
 }
 
 /// The upstream role in one provider's cluster: translates, gates, relays, once per attempt.

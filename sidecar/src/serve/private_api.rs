@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ark_gateway_core::quota::QuotaReport;
 use ark_gateway_core::sync::SyncRequest;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
@@ -68,7 +69,9 @@ fn jwks(shared: &Shared, name: &str) -> Reply {
 }
 
 async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
-    let mut request: SyncRequest = match read_json(shared, request, SYNC_LIMIT_BYTES).await {
+    let form = Form::of(&request);
+    let read = (ark_link::read_sync_request as Read<_>, SYNC_LIMIT_BYTES);
+    let mut request: SyncRequest = match form.read(shared, request, read).await {
         Ok(request) => request,
         Err(reply) => return reply,
     };
@@ -81,7 +84,7 @@ async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
             // The ledger first: what is sent again is known there, and in the audit log.
             response.resend =
                 ledger::write_down(shared, lines).await || audit::write_down(shared, events).await;
-            http::json(&response)
+            form.reply(&response, ark_link::write_sync_response)
         }
         Err(_too_many) => refuse(
             shared,
@@ -93,13 +96,16 @@ async fn sync(shared: &Shared, request: Request<Incoming>) -> Reply {
 
 /// A worker's leases. Neither its clock nor ours is trusted with the other's.
 async fn quota(shared: &Shared, request: Request<Incoming>) -> Reply {
-    let report: QuotaReport = match read_json(shared, request, SYNC_LIMIT_BYTES).await {
+    let form = Form::of(&request);
+    let read = (ark_link::read_quota_report as Read<_>, SYNC_LIMIT_BYTES);
+    let report: QuotaReport = match form.read(shared, request, read).await {
         Ok(report) => report,
         Err(reply) => return reply,
     };
     let rules = shared.control().rules();
     let at = (shared.metrics(), unix_ms());
-    http::json(&shared.quota().exchange(&rules, &report, at).await)
+    let answer = shared.quota().exchange(&rules, &report, at).await;
+    form.reply(&answer, ark_link::write_quota_answer)
 }
 
 async fn discover(shared: &Shared, kind: Kind, request: Request<Incoming>) -> Reply {
@@ -128,12 +134,66 @@ async fn long_poll(shared: &Shared, kind: Kind, request: &DiscoveryRequest) -> A
     }
 }
 
+type Read<T> = fn(&[u8]) -> Result<T, ark_link::Bad>;
+
+/// How a message is written: by the filter, or by a person.
+#[derive(Clone, Copy)]
+enum Form {
+    Link,
+    Json,
+}
+
+impl Form {
+    fn of(request: &Request<Incoming>) -> Self {
+        let said = request.headers().get(hyper::header::CONTENT_TYPE);
+        match said.is_some_and(|said| said == ark_link::CONTENT_TYPE) {
+            true => Self::Link,
+            false => Self::Json,
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        self,
+        shared: &Shared,
+        request: Request<Incoming>,
+        (read, limit_bytes): (Read<T>, usize),
+    ) -> Result<T, Reply> {
+        match self {
+            Self::Json => read_json(shared, request, limit_bytes).await,
+            Self::Link => {
+                let body = read_body(shared, request, limit_bytes).await?;
+                read(&body).map_err(|bad| refuse(shared, StatusCode::BAD_REQUEST, &bad.to_string()))
+            }
+        }
+    }
+
+    fn reply<T: Serialize, E>(self, answer: &T, write: fn(&T) -> Result<Vec<u8>, E>) -> Reply {
+        match (self, write(answer)) {
+            (Self::Link, Ok(bytes)) => {
+                http::reply(StatusCode::OK, ark_link::CONTENT_TYPE, bytes.into())
+            }
+            (Self::Link, Err(_)) => http::text(StatusCode::INTERNAL_SERVER_ERROR, "not written"),
+            (Self::Json, _) => http::json(answer),
+        }
+    }
+}
+
 async fn read_json<T: DeserializeOwned>(
     shared: &Shared,
     request: Request<Incoming>,
     limit_bytes: usize,
 ) -> Result<T, Reply> {
-    let body = http::read_capped(request.into_body(), limit_bytes, BODY_DEADLINE)
+    let body = read_body(shared, request, limit_bytes).await?;
+    serde_json::from_slice(&body)
+        .map_err(|error| refuse(shared, StatusCode::BAD_REQUEST, &error.to_string()))
+}
+
+async fn read_body(
+    shared: &Shared,
+    request: Request<Incoming>,
+    limit_bytes: usize,
+) -> Result<Bytes, Reply> {
+    http::read_capped(request.into_body(), limit_bytes, BODY_DEADLINE)
         .await
         .map_err(|error| {
             let status = match error {
@@ -142,9 +202,7 @@ async fn read_json<T: DeserializeOwned>(
                 http::ReadError::Broken(_) => StatusCode::BAD_REQUEST,
             };
             refuse(shared, status, &error.to_string())
-        })?;
-    serde_json::from_slice(&body)
-        .map_err(|error| refuse(shared, StatusCode::BAD_REQUEST, &error.to_string()))
+        })
 }
 
 fn refuse(shared: &Shared, status: StatusCode, reason: &str) -> Reply {
