@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Analyze(Analyze),
     /// Show what was spent, from the ledger of `ark serve`
     Spend(Spend),
+    /// Show what is limited, and what is left of it, at a running sidecar
+    Budgets(Budgets),
     /// Hand the ledger to others
     #[command(subcommand)]
     Ledger(LedgerCommand),
@@ -136,8 +138,8 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:9901"
     )]
     envoy_admin: String,
-    /// Where to write down what is spent: the file of an SQLite database, or `off`; instead of
-    /// ledger.store of the configuration. By default ledger.db in $STATE_DIRECTORY or /var/lib/ark, if
+    /// Where to write down what is spent: the file of an SQLite database, a PostgreSQL as
+    /// postgresql://USER@HOST/DATABASE, or `off`; instead of ledger.store of the configuration. By default ledger.db in $STATE_DIRECTORY or /var/lib/ark, if
     /// there is one
     #[arg(long, value_name = "PATH", env = "ARK_LEDGER", value_parser = LedgerStore::parse)]
     ledger: Option<LedgerStore>,
@@ -507,8 +509,9 @@ pub(crate) enum Need {
 /// Which ledger.
 #[derive(Debug, Args)]
 pub(crate) struct WhichLedger {
-    /// The ledger's file; by default ledger.db in $STATE_DIRECTORY or /var/lib/ark
-    #[arg(long, value_name = "PATH", env = "ARK_LEDGER", value_parser = LedgerStore::parse)]
+    /// The ledger's file; by default ledger.db in $STATE_DIRECTORY or /var/lib/ark. Or
+    /// postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD
+    #[arg(long, value_name = "PATH|URL", env = "ARK_LEDGER", value_parser = LedgerStore::parse)]
     pub(crate) ledger: Option<LedgerStore>,
     /// From this moment: 2026-11-01, or 2026-11-01T12:00:00Z; by default 30 days ago
     #[arg(long, value_name = "TIME")]
@@ -536,6 +539,19 @@ pub(crate) struct Spend {
     #[arg(long)]
     pub(crate) limit: Option<usize>,
     /// Answer in JSON, as /v1/spend does
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Budgets {
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+    /// Only where this is so, as `tenant=web`; also key, model, limit, and of, which is usd where
+    /// nothing is said and may be any
+    #[arg(long = "where", value_name = "NAME=VALUE")]
+    pub(crate) filters: Vec<String>,
+    /// Answer in JSON, as /v1/budgets does
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
 
 use ark_sidecar::ledger::export::Format;
-use ark_sidecar::ledger::{Chosen, Question, Row, Spend, Store, Sums, choose};
+use ark_sidecar::ledger::{Chosen, Database, Question, Row, Spend, Sums, choose};
 use ark_sidecar::moment::{self, UnixMs};
 use ark_sidecar::serve::shared;
 
@@ -59,7 +58,7 @@ pub(crate) fn export(args: &LedgerExport) -> Result<(), String> {
         ExportFormat::Csv => Format::Csv,
         ExportFormat::Jsonl => Format::Jsonl,
     };
-    let store = open(&args.which)?;
+    let mut store = open(&args.which)?;
     let written = match &args.out {
         None => {
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
@@ -81,14 +80,14 @@ fn now() -> UnixMs {
     UnixMs::try_from(shared::unix_ms()).unwrap_or(UnixMs::MAX)
 }
 
-fn open(which: &WhichLedger) -> Result<Store, String> {
+fn open(which: &WhichLedger) -> Result<Database, String> {
     let state = std::env::var("STATE_DIRECTORY").ok();
-    let path: PathBuf = match choose(which.ledger.clone(), state.as_deref()) {
-        Chosen::File(path) => path,
+    let place = match choose(which.ledger.clone(), state.as_deref()) {
+        Chosen::At(place) => place,
         Chosen::Off => return Err("the ledger is off".to_owned()),
         Chosen::NoPlace => return Err("say where the ledger is, with --ledger PATH".to_owned()),
     };
-    Store::open_to_read(&path)
+    Database::open_to_read(&place)
 }
 
 /// The answer as a table, numbers to the right.
@@ -160,11 +159,11 @@ fn numbers(sums: &Sums) -> Vec<String> {
     ]
 }
 
-fn usd(micro: i64) -> String {
+pub(crate) fn usd(micro: i64) -> String {
     format!("{}.{:06}", micro / 1_000_000, (micro % 1_000_000).abs())
 }
 
-fn write_columns(rows: &[Vec<String>], texts: usize, out: &mut String) {
+pub(crate) fn write_columns(rows: &[Vec<String>], texts: usize, out: &mut String) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

@@ -8,6 +8,7 @@
 
 mod analyze_command;
 mod audit_command;
+mod budgets_command;
 mod cli;
 mod command_client;
 mod explain_command;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Command::Analyze(args) => analyze_command::run(&args),
         Command::Audit(command) => audit_command::run(&command),
         Command::Spend(args) => ledger_command::spend(&args),
+        Command::Budgets(args) => budgets_command::run(&args),
         Command::Ledger(LedgerCommand::Export(args)) => ledger_command::export(&args),
     };
     match result {

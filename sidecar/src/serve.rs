@@ -115,6 +115,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     start(&mut tasks, &shared, listener, (admin, reach));
     if let Some(writer) = writer {
         tasks.start("ledger", writer.run());
+        tasks.start("ledger spool", ledger::tick(Arc::clone(&shared)));
         tasks.start("ledger retention", ledger::retain(Arc::clone(&shared)));
     }
     tasks.start("config watch", watch.run(Arc::clone(&shared)));

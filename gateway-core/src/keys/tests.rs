@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::identity::{CertificateMatch, CertificateSpec, Roles};
 use crate::policy::Policy;
 use crate::quota::{LimitSpec, Mode, OnStoreDown, Only, Per, Unit, Window};
 use crate::testing::demo;
@@ -179,4 +180,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_key_without_a_digest_lends_its_rights_and_lets_nobody_in() {
+    let mut snapshot = with_keys(2_000);
+    let base = snapshot.keys.len() - 7;
+    snapshot.keys[base].sha256.clear();
+    let own = u32::try_from(base).unwrap();
+    snapshot.identity.certificates = vec![CertificateSpec {
+        name: "robots".to_owned(),
+        matches: CertificateMatch::Uri("spiffe://corp/robot".to_owned()),
+        key: Some(own),
+    }];
+    let paged = Paged::of(snapshot.clone()).unwrap();
+    let back = paged.whole().unwrap();
+    let whose = |snapshot: &Snapshot| {
+        let key = snapshot.identity.certificates[0].key.unwrap() as usize;
+        (
+            snapshot.keys[key].id.clone(),
+            snapshot.keys[key].sha256.clone(),
+        )
+    };
+    assert_eq!(whose(&back), whose(&snapshot));
+    let policy = Policy::with_pages(paged.snapshot.clone(), read(&paged.pages)).unwrap();
+    let base = paged.snapshot.identity.certificates[0].key.unwrap();
+    assert_eq!(policy.key(base).unwrap().id, snapshot.keys[own as usize].id);
+    assert!(policy.key_for(b"").is_none());
+    let name = Some("corp:ann".to_owned());
+    let marks = (name, Roles::of(vec!["dev".to_owned()]), None);
+    let caller = policy.caller(base, marks).unwrap();
+    let who = policy.identity(caller).unwrap();
+    assert_eq!((who.key, who.roles.contains("dev")), ("corp:ann", true));
+    assert_eq!(policy.base_of(caller), base);
+    // What a caller's number stands for is forgotten with the policy, never taken for a key's.
+    assert!(policy.renewed().unwrap().key(caller).is_none());
 }

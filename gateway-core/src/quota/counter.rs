@@ -19,6 +19,9 @@ const CLOSED_MS: u64 = 120_000;
 /// How long a lease of a worker that is not heard any more is kept, so that it can come back.
 const LOST_MS: u64 = 86_400_000;
 
+/// How long what others do not need is called back after a request lacked it, milliseconds.
+const RECALL_MS: u64 = 500;
+
 /// Of what is left, a worker is granted one part in this many times the workers, so that the last
 /// units are not all held by one.
 const SHARE: u64 = 2;
@@ -98,6 +101,9 @@ pub struct Counter {
     /// A request has been refused for want of it.
     #[serde(rename = "e", skip_serializing_if = "std::ops::Not::not")]
     exhausted: bool,
+    /// Until when what workers do not need is called back, milliseconds.
+    #[serde(rename = "w", skip_serializing_if = "is_zero")]
+    recall_until_ms: u64,
 }
 
 impl Counter {
@@ -137,8 +143,10 @@ impl Counter {
         let lease = *lease;
         let available = terms.limit.saturating_sub(self.committed(terms, now_ms));
         let workers = self.workers(now_ms);
-        let (granted, dry) = grant(&lease, report, (terms, available, workers));
-        self.exhausted |= dry && report.need > 0;
+        // While a request waits elsewhere nobody gets more than requests need.
+        let is_scarce = now_ms < self.recall_until_ms;
+        let (granted, dry) = grant(&lease, report, (terms, available, workers), is_scarce);
+        self.recall(&name, dry && report.need > 0, now_ms);
         let extra = granted.saturating_sub(lease.granted);
         if let Some(kept) = self.leases.get_mut(&name) {
             kept.granted = granted;
@@ -153,7 +161,43 @@ impl Counter {
             percent: self.percent(terms, now_ms),
             workers: u16::try_from(workers).unwrap_or(u16::MAX),
             dry,
+            recall: is_scarce && lease.free() > report.need,
         }
+    }
+
+    /// Where a request lacks what others hold free, they are asked for it; where nobody does, the limit
+    /// is reached.
+    fn recall(&mut self, name: &str, is_lacking: bool, now_ms: u64) {
+        if !is_lacking {
+            return;
+        }
+        let is_held = self.leases.iter().any(|(other, lease)| {
+            other != name && lease.expires_ms > now_ms && !lease.closed && lease.free() > 0
+        });
+        self.exhausted |= !is_held;
+        self.recall_until_ms = match is_held {
+            true => now_ms.saturating_add(RECALL_MS),
+            false => 0,
+        };
+    }
+
+    /// Whether a request that was just told that there is not enough can hope for what is called back.
+    #[must_use]
+    pub fn is_recalling(&self, now_ms: u64) -> bool {
+        now_ms < self.recall_until_ms
+    }
+
+    /// What is used, without what requests in flight hold.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        let leases = self.leases.values();
+        leases.fold(self.folded, |sum, lease| sum.saturating_add(lease.used))
+    }
+
+    /// The highest share that has been alerted, percent; 0 for none.
+    #[must_use]
+    pub fn alerted(&self) -> u8 {
+        self.alerted
     }
 
     /// What is used and what leases may still use.
@@ -238,6 +282,7 @@ impl Counter {
             && self.leases.iter().zip(&newer.leases).all(same)
             && self.folded == newer.folded
             && (self.alerted, self.exhausted) == (newer.alerted, newer.exhausted)
+            && self.recall_until_ms == newer.recall_until_ms
     }
 
     /// Keeps of old leases only what they used.
@@ -254,17 +299,29 @@ impl Counter {
     }
 }
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference; in Wasm that is the smaller one"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// The total to grant, and whether there was not enough.
 fn grant(
     lease: &Lease,
     report: &CounterReport,
     (terms, available, workers): (&Terms, u64, u64),
+    is_scarce: bool,
 ) -> (u64, bool) {
     let free = lease.free();
     if report.closed || !terms.open {
         return (lease.granted, free < report.need);
     }
-    let share = available / SHARE.saturating_mul(workers.max(1));
+    let share = match is_scarce {
+        true => 0,
+        false => available / SHARE.saturating_mul(workers.max(1)),
+    };
     let lacking = report.need.saturating_sub(free);
     let wanted = report.want.max(report.need).saturating_sub(free);
     let extra = wanted.min(lacking.max(share)).min(available);

@@ -91,4 +91,7 @@ pub struct CounterGrant {
     pub workers: u16,
     /// There was not enough.
     pub dry: bool,
+    /// A request waits elsewhere for what this worker does not need: it is to be given back at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recall: bool,
 }

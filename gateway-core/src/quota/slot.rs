@@ -51,6 +51,8 @@ pub(super) struct Slot {
     /// What is reserved between two reports, lately.
     rate: u64,
     touched: Nanos,
+    /// What is free is wanted elsewhere.
+    recalled: bool,
     /// Changed since the last report that was answered.
     dirty: bool,
     closing: bool,
@@ -78,6 +80,7 @@ impl Slot {
             taken: 0,
             rate: 0,
             touched: 0,
+            recalled: false,
             dirty: true,
             closing: false,
             would_refuse: 0,
@@ -172,6 +175,10 @@ impl Slot {
         self.expire(now);
         self.rate = self.taken.max(self.rate - self.rate.div_ceil(4));
         self.taken = 0;
+        if std::mem::take(&mut self.recalled) {
+            self.rate = 0;
+            self.give_back(self.free().saturating_sub(self.pending));
+        }
         let keep = match self.mode {
             Mode::Lease => self.rate.saturating_mul(2),
             Mode::Strict => 0,
@@ -193,9 +200,9 @@ impl Slot {
 
     /// Whether there is something to say at a tick.
     pub(super) fn is_due(&self, now: Nanos) -> bool {
-        let renews = self.reserved > 0 || self.free() > 0;
         let late = self.until.saturating_sub(now) < self.lease / 3 * 2;
-        self.dirty || (renews && late)
+        // What is free may be wanted elsewhere, and only an answer tells.
+        self.dirty || self.free() > 0 || (self.reserved > 0 && late)
     }
 
     fn is_empty(&self) -> bool {
@@ -217,6 +224,7 @@ impl Slot {
             self.until = self.until.max(until);
         }
         self.expire(now);
+        self.recalled |= grant.recall;
         self.left = grant.left;
         self.percent = grant.percent;
         self.dry_until = if grant.dry {

@@ -95,7 +95,7 @@ pub(super) struct Kind {
 }
 
 /// The kinds, most particular first.
-static KINDS: [Kind; 8] = [
+static KINDS: [Kind; 9] = [
     Kind {
         name: "Ark's ledger (FOCUS)",
         signs: &["x_CostMicro", "x_Settlement", "ChargePeriodStart"],
@@ -162,6 +162,7 @@ static KINDS: [Kind; 8] = [
             (Slot::Model, "line_item"),
             (Slot::Tenant, "project_name"),
             (Slot::Tenant, "project_id"),
+            (Slot::Key, "api_key_id"),
             (Slot::Cost, "amount_value"),
             (Slot::Currency, "amount_currency"),
         ],
@@ -189,6 +190,13 @@ static KINDS: [Kind; 8] = [
     Kind {
         name: "Azure cost details",
         signs: &["MeterCategory", "CostInBillingCurrency"],
+        places: AZURE,
+        provider: "azure",
+    },
+    // Pay-as-you-go has the cost under this name.
+    Kind {
+        name: "Azure cost details",
+        signs: &["MeterCategory", "MeterName", "Cost"],
         places: AZURE,
         provider: "azure",
     },
@@ -229,6 +237,7 @@ const AZURE: &[(Slot, &str)] = &[
     (Slot::Key, "ResourceGroupName"),
     (Slot::Cost, "CostInBillingCurrency"),
     (Slot::Cost, "PreTaxCost"),
+    (Slot::Cost, "Cost"),
     (Slot::Currency, "BillingCurrencyCode"),
     (Slot::Currency, "BillingCurrency"),
     (Slot::Currency, "Currency"),
@@ -386,6 +395,10 @@ mod tests {
             ),
             (
                 "date,meterCategory,meterName,costInBillingCurrency",
+                Some("Azure cost details, CSV"),
+            ),
+            (
+                "Date,MeterCategory,MeterName,Quantity,EffectivePrice,Cost,BillingCurrency",
                 Some("Azure cost details, CSV"),
             ),
             (

@@ -30,10 +30,11 @@ pub(super) fn compile_limits(
         .zip(models)
         .map(|(at, model)| (model.name.as_str(), ModelId(at)))
         .collect();
-    let key_ids: BTreeMap<&str, u32> = (0_u32..)
-        .zip(keys)
-        .map(|(at, key)| (key.id.as_str(), at))
-        .collect();
+    // A key that is being rotated has two entries: what limits it limits both.
+    let mut key_ids: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+    for (at, key) in (0_u32..).zip(keys) {
+        key_ids.entry(key.id.as_str()).or_default().push(at);
+    }
     let limits = config.limits.iter().map(|limit| {
         let window = match &limit.window {
             WindowConfig::Second => Window::Second,
@@ -63,13 +64,15 @@ pub(super) fn compile_limits(
 fn compile_limit(
     limit: &LimitConfig,
     window: Window,
-    (models, keys): (&BTreeMap<&str, ModelId>, &BTreeMap<&str, u32>),
+    (models, keys): (&BTreeMap<&str, ModelId>, &BTreeMap<&str, Vec<u32>>),
 ) -> LimitSpec {
     let model = |name: &String| models.get(name.as_str()).copied();
     let mut only_keys: Vec<u32> = limit
         .keys
         .iter()
-        .filter_map(|id| keys.get(id.as_str()).copied())
+        .filter_map(|id| keys.get(id.as_str()))
+        .flatten()
+        .copied()
         .collect();
     only_keys.sort_unstable();
     let steps = limit.at.iter().filter_map(|step| {

@@ -16,6 +16,7 @@ mod identity;
 mod limits;
 mod moment;
 mod node;
+mod postgres;
 mod problem;
 mod read;
 mod rules;
@@ -47,16 +48,17 @@ pub use limits::{
     DowngradeConfig, LimitAlertsConfig, LimitConfig, LimitsStoreConfig, StepConfig, StorePlace,
     Stretch, WindowConfig,
 };
+pub use postgres::{PostgresConfig, PostgresTls};
 pub use problem::{Problem, Problems};
 pub use read::prober;
 pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};
 pub use shape::{
     AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CeilingConfig,
     CommandConfig, Config, CredentialConfig, Currency, Durability, GatewayConfig, HedgeConfig,
-    KeyConfig, KeyModelsConfig, LedgerConfig, LedgerStore, ModelConfig, ModelTimeoutsConfig,
-    OnLedgerFailure, PriceConfig, PricesConfig, ProbeConfig, ProviderConfig, ProviderLimitsConfig,
-    ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig, TenantConfig,
-    TlsConfig, TlsVersion, UnknownPriceConfig,
+    KeyConfig, KeyModelsConfig, LedgerConfig, LedgerSpool, LedgerStore, ModelConfig,
+    ModelTimeoutsConfig, OnLedgerFailure, PriceConfig, PricesConfig, ProbeConfig, ProviderConfig,
+    ProviderLimitsConfig, ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig,
+    TenantConfig, TlsConfig, TlsVersion, UnknownPriceConfig,
 };
 
 /// Why a file gave no [`Config`].

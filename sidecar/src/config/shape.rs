@@ -19,6 +19,7 @@ use super::date::Date;
 use super::endpoint::Endpoint;
 use super::identity::{IdentityConfig, ListenerTlsConfig};
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
+use super::postgres::PostgresConfig;
 use super::rules::{DrainConfig, RulesConfig};
 use crate::prices::Catalogue;
 
@@ -519,6 +520,17 @@ pub struct LedgerConfig {
     pub on_failure: OnLedgerFailure,
     /// When a line counts as written.
     pub durability: Durability,
+    /// Where lines wait for a database elsewhere.
+    pub spool: LedgerSpool,
+}
+
+/// Where lines wait while a database elsewhere does not take them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSpool {
+    /// `off` for nowhere; `None` for the state directory, if there is one.
+    pub store: Option<LedgerStore>,
+    /// Lines that wait at most; `None` for the default.
+    pub limit_lines: Option<u64>,
 }
 
 /// Where the ledger is.
@@ -528,6 +540,8 @@ pub enum LedgerStore {
     Off,
     /// An SQLite database of its own.
     File(PathBuf),
+    /// A PostgreSQL database, which several sidecars may share.
+    Postgres(PostgresConfig),
 }
 
 /// What becomes of records that cannot be written down.

@@ -667,6 +667,7 @@ fn tags_and_the_ledger_are_read_strictly() {
         retention_days: Some(30),
         on_failure: OnLedgerFailure::Drop,
         durability: Durability::Process,
+        spool: LedgerSpool::default(),
     };
     assert_eq!(config.ledger, expected);
     assert_eq!(parse(GOOD).unwrap().ledger, LedgerConfig::default());
@@ -675,7 +676,13 @@ fn tags_and_the_ledger_are_read_strictly() {
         ("gateway: {tags: [x-ark-team]}", "no tag can be"),
         ("gateway: {tags: [x team]}", "is not the name of a header"),
         ("gateway: {tags: [x-a, X-A]}", "has \"x-a\" twice"),
-        ("ledger: {store: 'postgres://u:p@h/d'}", "is a URL"),
+        ("ledger: {store: 'postgres://u:p@h/d'}", "holds a password"),
+        ("ledger: {store: 'mysql://h/d'}", "of no PostgreSQL"),
+        ("ledger: {password: {env: X}}", "has a password"),
+        (
+            "ledger: {spool: 'postgres://h/d'}",
+            "must be off, or a path",
+        ),
         ("ledger: {retention_days: 0}", "from 1 to"),
         ("ledger: {on_failure: ignore}", "is not known"),
         ("ledger: {path: x}", "is not a known field"),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Control;
 use crate::Ms;
 use crate::config::LedgerConfig;
+use crate::quota::{Budgets, BudgetsQuestion, Shown};
 use crate::rollout::State;
 use crate::scores::{self, Explained};
 use crate::shadows::ShadowsView;
@@ -251,6 +252,14 @@ impl Control {
             let version = worker.snapshot.as_ref().map_or("none", |v| v.0.as_str());
             (name.as_str(), version)
         })
+    }
+}
+
+impl Control {
+    /// The budgets that are meant, of those that `shown` was heard of and of those that were not.
+    #[must_use]
+    pub fn budgets(&self, asked: &BudgetsQuestion, shown: &[Shown], now_s: u64) -> Budgets {
+        asked.answer((&self.config, &self.snapshot.quota), shown, now_s)
     }
 }
 

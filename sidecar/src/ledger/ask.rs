@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::database::Database;
 use super::put::Ledger;
 use super::spend::{Question, Spend};
-use super::store::Store;
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl Ledger {
         let Ok(_permit) = Arc::clone(&self.readers).try_acquire_owned() else {
             return Err(Unanswered::Busy);
         };
-        let path = self.path().to_owned();
-        let answer = move || Store::open_to_read(&path)?.spend(&question);
+        let place = self.place().clone();
+        let answer = move || Database::open_to_read(&place)?.spend(&question);
         match tokio::task::spawn_blocking(answer).await {
             Ok(answer) => answer.map_err(Unanswered::Failed),
             Err(error) => Err(Unanswered::Failed(error.to_string())),

@@ -4,10 +4,9 @@
 
 use std::io::{self, Write};
 
-use rusqlite::{Row, params};
 use serde_json::{Map, Value};
 
-use super::store::Store;
+use super::sql::{Answers, Cell, ReadError};
 use crate::moment::{self, UnixMs};
 
 /// How rows are written.
@@ -68,17 +67,41 @@ pub const COLUMNS: [&str; 45] = [
     "x_Snapshot",
 ];
 
-const SELECT: &str = "SELECT at_ms, duration_us, tenant, key_id, model, endpoint, provider,
-    upstream_model, priority, purpose, verdict, settlement, input_tokens, output_tokens, cached_tokens,
-    cache_creation_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens, price, snapshot,
-    cost_micro, currency, tags, request_id, attempt
-    FROM lines WHERE at_ms >= ?1 AND at_ms < ?2 ORDER BY at_ms, id";
+/// What of a line is asked for, in this order.
+const SELECTED: [&str; 26] = [
+    "at_ms",
+    "duration_us",
+    "tenant",
+    "key_id",
+    "model",
+    "endpoint",
+    "provider",
+    "upstream_model",
+    "priority",
+    "purpose",
+    "verdict",
+    "settlement",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_creation_tokens",
+    "reasoning_tokens",
+    "input_audio_tokens",
+    "output_audio_tokens",
+    "price",
+    "snapshot",
+    "cost_micro",
+    "currency",
+    "tags",
+    "request_id",
+    "attempt",
+];
 
 /// Why an export ended early.
 #[derive(Debug)]
 pub enum ExportError {
     /// The ledger could not be read.
-    Read(rusqlite::Error),
+    Read(String),
     /// The rows could not be written.
     Write(io::Error),
 }
@@ -94,74 +117,96 @@ impl std::fmt::Display for ExportError {
 
 impl std::error::Error for ExportError {}
 
-impl From<rusqlite::Error> for ExportError {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Read(error)
-    }
-}
-
 impl From<io::Error> for ExportError {
     fn from(error: io::Error) -> Self {
         Self::Write(error)
     }
 }
 
-impl Store {
-    /// Writes the lines from `from` to before `to`, oldest first; how many there were. One row is in
-    /// memory at a time.
-    ///
-    /// # Errors
-    /// The ledger cannot be read, or `out` cannot be written.
-    pub fn export(
-        &self,
-        (from, to): (UnixMs, UnixMs),
-        format: Format,
-        out: &mut impl Write,
-    ) -> Result<u64, ExportError> {
-        if format == Format::Csv {
-            writeln!(out, "{}", COLUMNS.join(","))?;
+impl From<ReadError> for ExportError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Late => Self::Read("it takes too long".to_owned()),
+            ReadError::Database(error) => Self::Read(error),
+            ReadError::Taker(error) => Self::Write(error),
         }
-        let mut statement = self.connection.prepare(SELECT)?;
-        let mut rows = statement.query(params![from, to])?;
-        let mut count = 0;
-        while let Some(row) = rows.next()? {
-            let values = values(row)?;
-            match format {
-                Format::Csv => write_csv(&values, out)?,
-                Format::Jsonl => write_json(values, out)?,
-            }
-            count += 1;
-        }
-        out.flush()?;
-        Ok(count)
     }
 }
 
-fn json_of(row: &Row<'_>, column: &str) -> Result<Value, rusqlite::Error> {
-    let text: Option<String> = row.get(column)?;
-    let value = text.and_then(|text| serde_json::from_str(&text).ok());
-    Ok(value.unwrap_or(Value::Null))
+/// Writes the lines from `from` to before `to`, oldest first; how many there were.
+pub(super) fn write(
+    database: &mut dyn Answers,
+    (from, to): (UnixMs, UnixMs),
+    format: Format,
+    out: &mut impl Write,
+) -> Result<u64, ExportError> {
+    if format == Format::Csv {
+        writeln!(out, "{}", COLUMNS.join(","))?;
+    }
+    let sql = format!(
+        "SELECT {} FROM lines WHERE at_ms >= ?1 AND at_ms < ?2 ORDER BY at_ms, id",
+        SELECTED.join(", ")
+    );
+    let mut count = 0;
+    let span = [Cell::Integer(from), Cell::Integer(to)];
+    database.each_row(&sql, &span, &mut |cells| {
+        let values = values(&Selected(cells));
+        count += 1;
+        match format {
+            Format::Csv => write_csv(&values, out),
+            Format::Jsonl => write_json(values, out),
+        }
+    })?;
+    out.flush()?;
+    Ok(count)
+}
+
+/// A row by the names of its columns.
+struct Selected<'a>(&'a [Cell]);
+
+impl Selected<'_> {
+    fn get(&self, column: &str) -> &Cell {
+        let place = SELECTED.iter().position(|name| *name == column);
+        place
+            .and_then(|place| self.0.get(place))
+            .unwrap_or(&Cell::Null)
+    }
+
+    fn text(&self, column: &str) -> String {
+        self.get(column).text().unwrap_or_default().to_owned()
+    }
+
+    fn integer(&self, column: &str) -> i64 {
+        self.get(column).integer().unwrap_or(0)
+    }
+
+    fn json(&self, column: &str) -> Value {
+        let text = self.get(column).text();
+        let value = text.and_then(|text| serde_json::from_str(text).ok());
+        value.unwrap_or(Value::Null)
+    }
 }
 
 /// A row's values, in the order of [`COLUMNS`].
-fn values(row: &Row<'_>) -> Result<[Value; COLUMNS.len()], rusqlite::Error> {
-    let text = |column: &str| row.get::<_, String>(column);
-    let number = |column: &str| row.get::<_, i64>(column).map(Value::from);
-    let json = |column: &str| json_of(row, column);
-    let (at, duration_us): (i64, i64) = (row.get("at_ms")?, row.get("duration_us")?);
+fn values(row: &Selected<'_>) -> [Value; COLUMNS.len()] {
+    let text = |column: &str| Value::from(row.text(column));
+    let number = |column: &str| Value::from(row.integer(column));
+    let (at, duration_us) = (row.integer("at_ms"), row.integer("duration_us"));
     // The end is exclusive, so nothing takes no time.
     let end = at.saturating_add((duration_us / 1_000).max(1));
     let (month, next_month) = moment::month_of(at);
-    let (provider, model) = (text("provider")?, text("upstream_model")?);
-    let micro: Option<i64> = row.get("cost_micro")?;
+    let (provider, model) = (row.text("provider"), row.text("upstream_model"));
+    let micro = row.get("cost_micro").integer();
     let cost = || micro.map_or(Value::Null, |micro| Value::from(decimal(micro)));
-    let consumed = row.get::<_, i64>("input_tokens")? + row.get::<_, i64>("output_tokens")?;
-    Ok([
+    let consumed = row
+        .integer("input_tokens")
+        .saturating_add(row.integer("output_tokens"));
+    [
         cost(),
         cost(),
         cost(),
         cost(),
-        text("currency")?.into(),
+        text("currency"),
         provider.clone().into(),
         moment::format(month).into(),
         moment::format(next_month).into(),
@@ -181,28 +226,28 @@ fn values(row: &Row<'_>) -> Result<[Value; COLUMNS.len()], rusqlite::Error> {
         model.into(),
         consumed.into(),
         "Tokens".into(),
-        text("tenant")?.into(),
-        json("tags")?,
+        text("tenant"),
+        row.json("tags"),
         micro.map_or(Value::Null, Value::from),
-        text("settlement")?.into(),
-        number("input_tokens")?,
-        number("output_tokens")?,
-        number("cached_tokens")?,
-        number("cache_creation_tokens")?,
-        number("reasoning_tokens")?,
-        number("input_audio_tokens")?,
-        number("output_audio_tokens")?,
-        text("key_id")?.into(),
-        text("model")?.into(),
-        text("endpoint")?.into(),
-        text("priority")?.into(),
-        text("purpose")?.into(),
-        text("request_id")?.into(),
-        number("attempt")?,
-        text("verdict")?.into(),
-        json("price")?,
-        text("snapshot")?.into(),
-    ])
+        text("settlement"),
+        number("input_tokens"),
+        number("output_tokens"),
+        number("cached_tokens"),
+        number("cache_creation_tokens"),
+        number("reasoning_tokens"),
+        number("input_audio_tokens"),
+        number("output_audio_tokens"),
+        text("key_id"),
+        text("model"),
+        text("endpoint"),
+        text("priority"),
+        text("purpose"),
+        text("request_id"),
+        number("attempt"),
+        text("verdict"),
+        row.json("price"),
+        text("snapshot"),
+    ]
 }
 
 /// Micro-units as a decimal, exactly: `1.25`.

@@ -3,6 +3,7 @@
 use ark_gateway_core::record::{AttemptRecord, Record, Settlement, Usage};
 use serde::Serialize;
 
+use super::sql::{COLUMNS, Cell};
 use crate::moment::UnixMs;
 use crate::probing::is_probe;
 use crate::verdicts;
@@ -57,6 +58,48 @@ pub struct Line {
     pub cost_micro_usd: Option<i64>,
     /// The tags, as a JSON object.
     pub tags: Option<String>,
+}
+
+impl Line {
+    /// Its values, in the order of [`COLUMNS`].
+    pub(super) fn cells(&self) -> [Cell; COLUMNS.len()] {
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let count = |tokens: u64| Cell::Integer(signed(tokens));
+        let usage = &self.usage;
+        [
+            text(&self.worker),
+            Cell::Integer(self.sequence),
+            Cell::Integer(self.attempt),
+            Cell::Integer(self.is_last.into()),
+            text(&self.request_id),
+            Cell::Integer(self.at),
+            Cell::Integer(self.duration_us),
+            text(&self.tenant),
+            text(&self.key),
+            text(&self.model),
+            text(&self.endpoint),
+            text(&self.provider),
+            text(&self.upstream_model),
+            text(self.priority),
+            text(self.purpose),
+            text(self.verdict),
+            self.status
+                .map_or(Cell::Null, |status| Cell::Integer(status.into())),
+            text(self.settlement),
+            count(usage.input_tokens),
+            count(usage.output_tokens),
+            count(usage.cached_tokens),
+            count(usage.cache_creation_tokens),
+            count(usage.reasoning_tokens),
+            count(usage.input_audio_tokens),
+            count(usage.output_audio_tokens),
+            Cell::maybe(self.price.as_ref()),
+            text(&self.snapshot),
+            self.cost_micro_usd.map_or(Cell::Null, Cell::Integer),
+            text("USD"),
+            Cell::maybe(self.tags.as_ref()),
+        ]
+    }
 }
 
 /// The lines of a record that a worker sent, one per attempt.

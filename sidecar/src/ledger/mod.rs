@@ -5,20 +5,29 @@
 //! as a duplicate, whatever process wrote the first.
 
 mod ask;
+mod database;
 mod line;
 mod place;
+mod postgres;
 mod put;
 mod schema;
 mod spend;
+mod spool;
+mod sql;
 mod store;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub mod export;
 
 pub use ask::Unanswered;
+pub use database::{Database, Place};
 pub use line::{Line, lines_of};
-pub use place::{Chosen, choose};
+pub use place::{Chosen, choose, state_directory};
+pub use postgres::Postgres;
 pub use put::{Failure, Ledger, Writer, Written};
-pub use spend::{BadQuestion, Bucket, Dimension, Filter, Question, Row, Spend, Sums};
+pub use spend::{BadQuestion, Bucket, Dimension, Filter, Question, Row, Spend, Sums, parameters};
+pub use spool::{DEFAULT_LIMIT_LINES, Spool};
+pub use sql::ReadError;
 pub use store::Store;

@@ -2,15 +2,16 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::database::{Database, Place};
 use super::line::Line;
-use super::store::Store;
+use super::spool::Spool;
+use crate::metrics::LedgerMetrics;
 use crate::moment::UnixMs;
 
 /// Batches that wait for the writer at most; a worker has one on its way at a time.
@@ -19,6 +20,8 @@ const QUEUE_BATCHES: usize = 256;
 const COMMIT_BATCHES: usize = 64;
 /// Questions that are answered at a time.
 const READERS: usize = 2;
+/// Steps in which a spool is emptied before what is new gets its turn.
+const SPOOL_STEPS: usize = 8;
 /// How long a worker's exchange waits for the commit; the worker gives up after 2 s.
 const DEADLINE: Duration = Duration::from_millis(1_000);
 
@@ -62,40 +65,49 @@ pub struct Written {
     pub new: u64,
     /// Lines that were there already.
     pub duplicates: u64,
+    /// The database does not take them: they wait on this machine's disk.
+    pub spooled: bool,
 }
 
 enum Job {
     Put(Vec<Line>, oneshot::Sender<Result<Written, Failure>>),
     Prune(UnixMs),
+    Tick,
 }
 
 /// The way into an open ledger.
 #[derive(Clone)]
 pub struct Ledger {
-    path: PathBuf,
+    place: Place,
     jobs: mpsc::Sender<Job>,
     pub(super) readers: Arc<Semaphore>,
 }
 
 /// The other end, which [`Writer::run`] works off.
 pub struct Writer {
-    store: Store,
+    database: Database,
+    spool: Option<Spool>,
+    metrics: LedgerMetrics,
+    is_failing: bool,
     jobs: mpsc::Receiver<Job>,
 }
 
 impl Ledger {
-    /// A way into `store`, which is at `path`, and the writer that must run.
+    /// A way into a database, which is at `place`, and the writer that must run.
     #[must_use]
-    pub fn new(path: PathBuf, store: Store) -> (Self, Writer) {
+    pub fn new(place: impl Into<Place>, database: impl Into<Database>) -> (Self, Writer) {
         let (jobs, received) = mpsc::channel(QUEUE_BATCHES);
         let writer = Writer {
-            store,
+            database: database.into(),
+            spool: None,
+            metrics: LedgerMetrics::default(),
+            is_failing: false,
             jobs: received,
         };
         let readers = Arc::new(Semaphore::new(READERS));
         (
             Self {
-                path,
+                place: place.into(),
                 jobs,
                 readers,
             },
@@ -105,8 +117,8 @@ impl Ledger {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Writes lines; returns when they are committed.
@@ -128,6 +140,11 @@ impl Ledger {
         }
     }
 
+    /// Lets the writer look at what waits in the spool.
+    pub fn tick(&self) {
+        let _ = self.jobs.try_send(Job::Tick);
+    }
+
     /// Asks for a step of pruning; a full queue has no time for it.
     pub fn prune(&self, before: UnixMs) {
         let _ = self.jobs.try_send(Job::Prune(before));
@@ -135,6 +152,20 @@ impl Ledger {
 }
 
 impl Writer {
+    /// Lines wait there while the database does not take them.
+    #[must_use]
+    pub fn with_spool(mut self, spool: Option<Spool>) -> Self {
+        self.spool = spool;
+        self
+    }
+
+    /// Counts there.
+    #[must_use]
+    pub fn counting(mut self, metrics: &LedgerMetrics) -> Self {
+        self.metrics = metrics.clone();
+        self
+    }
+
     /// Writes until the last [`Ledger`] is gone, on a thread of its own: SQLite blocks.
     ///
     /// # Errors
@@ -161,6 +192,7 @@ impl Writer {
 
     fn commit(&mut self, jobs: Vec<Job>) {
         let (mut batches, mut waiting, mut prune) = (Vec::new(), Vec::new(), None);
+        let mut ticks = false;
         for job in jobs {
             match job {
                 Job::Put(lines, done) => {
@@ -168,15 +200,19 @@ impl Writer {
                     waiting.push(done);
                 }
                 Job::Prune(before) => prune = Some(before),
+                Job::Tick => ticks = true,
             }
         }
         if !batches.is_empty() {
             self.write(&batches, waiting);
         }
         if let Some(before) = prune
-            && let Err(error) = self.store.prune(before)
+            && let Err(error) = self.database.prune(before)
         {
             tracing::warn!(%error, "old lines of the ledger could not be removed");
+        }
+        if ticks {
+            self.empty_spool();
         }
     }
 
@@ -186,19 +222,79 @@ impl Writer {
         waiting: Vec<oneshot::Sender<Result<Written, Failure>>>,
     ) {
         let lines: Vec<&[Line]> = batches.iter().map(Vec::as_slice).collect();
-        match self.store.put(&lines) {
+        let written = self.database.put(&lines);
+        self.heed(written.as_ref().err());
+        let (written, spooled) = match (written, &mut self.spool) {
+            (Ok(new), _) => (Ok(new), false),
+            (Err(_heeded), Some(spool)) => (spool.put(&lines), true),
+            (Err(_heeded), None) => (Err(Failure::Store), false),
+        };
+        self.metrics
+            .waiting(self.spool.as_ref().map_or(0, Spool::lines));
+        match written {
             Ok(new) => {
                 for ((new, batch), done) in new.into_iter().zip(batches).zip(waiting) {
-                    let duplicates = (batch.len() as u64).saturating_sub(new);
-                    let _ = done.send(Ok(Written { new, duplicates }));
+                    let _ = done.send(Ok(Written {
+                        new,
+                        duplicates: (batch.len() as u64).saturating_sub(new),
+                        spooled,
+                    }));
                 }
             }
-            Err(error) => {
-                tracing::error!(%error, "the ledger refuses what is to be written down");
+            Err(failure) => {
                 for done in waiting {
-                    let _ = done.send(Err(Failure::Store));
+                    let _ = done.send(Err(failure));
                 }
             }
+        }
+    }
+
+    /// Hands on what waits, a few steps of it: what is new must not wait for what is old.
+    fn empty_spool(&mut self) {
+        for _ in 0..SPOOL_STEPS {
+            let Some(spool) = self.spool.as_mut().filter(|spool| spool.lines() > 0) else {
+                break;
+            };
+            let handed_on = spool.oldest().and_then(|(lines, last)| {
+                let count = lines.len() as u64;
+                let new = self.database.put_cells(lines)?;
+                spool.forget(last)?;
+                Ok((new, count.saturating_sub(new)))
+            });
+            let lines = spool.lines();
+            if let Ok((new, duplicates)) = handed_on {
+                self.metrics.written(Written {
+                    new,
+                    duplicates,
+                    spooled: false,
+                });
+            }
+            if lines == 0 {
+                tracing::info!("the ledger has all that waited for it");
+            }
+            self.metrics.waiting(lines);
+            self.heed(handed_on.as_ref().err());
+            if handed_on.is_err() {
+                break;
+            }
+        }
+    }
+
+    /// Says once that the database fails, and once that it is back.
+    fn heed(&mut self, error: Option<&String>) {
+        self.metrics.reached(error.is_none());
+        match error {
+            Some(error) if !std::mem::replace(&mut self.is_failing, true) => {
+                tracing::error!(
+                    error,
+                    has_spool = self.spool.is_some(),
+                    "the ledger refuses what is to be written down"
+                );
+            }
+            None if std::mem::take(&mut self.is_failing) => {
+                tracing::info!("the ledger takes what is to be written down again");
+            }
+            Some(_) | None => {}
         }
     }
 }

@@ -2,44 +2,28 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-/// The migrations in order; `user_version` says how many have run. Never edit one: append.
-const MIGRATIONS: [&str; 1] = ["
-CREATE TABLE lines (
-    id INTEGER PRIMARY KEY,
-    worker TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    is_last INTEGER NOT NULL,
-    request_id TEXT NOT NULL,
-    at_ms INTEGER NOT NULL,
-    duration_us INTEGER NOT NULL,
-    tenant TEXT NOT NULL,
-    key_id TEXT NOT NULL,
-    model TEXT NOT NULL,
-    endpoint TEXT NOT NULL,
-    provider TEXT NOT NULL,
-    upstream_model TEXT NOT NULL,
-    priority TEXT NOT NULL,
-    purpose TEXT NOT NULL,
-    verdict TEXT NOT NULL,
-    status INTEGER,
-    settlement TEXT NOT NULL,
-    input_tokens INTEGER NOT NULL,
-    output_tokens INTEGER NOT NULL,
-    cached_tokens INTEGER NOT NULL,
-    cache_creation_tokens INTEGER NOT NULL,
-    reasoning_tokens INTEGER NOT NULL,
-    input_audio_tokens INTEGER NOT NULL,
-    output_audio_tokens INTEGER NOT NULL,
-    price TEXT,
-    snapshot TEXT NOT NULL,
-    cost_micro INTEGER,
-    currency TEXT NOT NULL,
-    tags TEXT,
-    UNIQUE (worker, sequence, attempt)
-) STRICT;
-CREATE INDEX lines_by_time ON lines (at_ms);
-"];
+/// The migrations in order, for both databases; how many have run stands in the database. Never edit
+/// one: append. They are in SQLite's words.
+pub(super) const MIGRATIONS: [&str; 1] = [include_str!("schema/1_lines.sql")];
+
+/// A migration in PostgreSQL's words: its integers have 64 bits by name, and it is strict by itself.
+pub(super) fn in_postgres(migration: &str) -> String {
+    migration
+        .replace(
+            "INTEGER PRIMARY KEY",
+            "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        )
+        .replace(" INTEGER", " BIGINT")
+        .replace(") STRICT;", ");")
+}
+
+/// What is said of a database that is ahead.
+pub(super) fn newer(version: i64) -> String {
+    format!(
+        "a newer Ark has made it (version {version}, this one knows {})",
+        MIGRATIONS.len()
+    )
+}
 
 /// Brings a database up to date.
 ///
@@ -56,10 +40,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), String> {
         .map_err(failed)?;
     let done = usize::try_from(version).unwrap_or(usize::MAX);
     if done > MIGRATIONS.len() {
-        return Err(format!(
-            "a newer Ark has made it (version {version}, this one knows {})",
-            MIGRATIONS.len()
-        ));
+        return Err(newer(version));
     }
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration).map_err(failed)?;

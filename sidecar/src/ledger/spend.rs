@@ -4,17 +4,13 @@ mod question;
 
 use std::fmt::Write as _;
 
-use rusqlite::params_from_iter;
-use rusqlite::types::{Value, ValueRef};
 use serde::Serialize;
 
-use super::store::Store;
+use super::sql::{Answers, Cell, ReadError};
 use crate::moment;
 
-pub use question::{BadQuestion, Bucket, Dimension, Filter, Question};
+pub use question::{BadQuestion, Bucket, Dimension, Filter, Question, parameters};
 
-/// Steps of SQLite's machine between two looks at the clock.
-const STEPS: i32 = 100_000;
 /// Longest time of one answer, seconds.
 const DEADLINE_S: u64 = 10;
 
@@ -73,109 +69,117 @@ pub struct Spend {
     pub truncated: bool,
 }
 
-const SUMS: &str = "COALESCE(SUM(is_last), 0), COUNT(*), COALESCE(SUM(input_tokens), 0),
-    COALESCE(SUM(output_tokens), 0), COALESCE(SUM(cached_tokens), 0),
-    COALESCE(SUM(cache_creation_tokens), 0), COALESCE(SUM(reasoning_tokens), 0),
-    COALESCE(SUM(cost_micro), 0),
-    COALESCE(SUM(CASE WHEN settlement IN ('partial', 'estimated') THEN cost_micro END), 0),
-    COALESCE(SUM(cost_micro IS NULL), 0)";
+const SUMS: &str = "CAST(COALESCE(SUM(is_last), 0) AS BIGINT), COUNT(*),
+    CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
+    CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT),
+    CAST(COALESCE(SUM(cached_tokens), 0) AS BIGINT),
+    CAST(COALESCE(SUM(cache_creation_tokens), 0) AS BIGINT),
+    CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT),
+    CAST(COALESCE(SUM(cost_micro), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN settlement IN ('partial', 'estimated') THEN cost_micro END), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN cost_micro IS NULL THEN 1 END), 0) AS BIGINT)";
 
-impl Store {
-    /// Answers a question. It blocks, at most 10 s.
-    ///
-    /// # Errors
-    /// In words: it takes too long, or the database cannot be read.
-    pub fn spend(&mut self, question: &Question) -> Result<Spend, String> {
-        let began = std::time::Instant::now();
-        let late = move || began.elapsed().as_secs() >= DEADLINE_S;
-        let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::OperationInterrupted) => {
-                format!("the answer takes longer than {DEADLINE_S} s; ask for less time")
-            }
-            _ => error.to_string(),
-        };
-        self.connection
-            .progress_handler(STEPS, Some(late))
-            .map_err(failed)?;
-        let condition = Condition::of(question);
-        let mut rows = self.rows(question, &condition).map_err(failed)?;
-        let total = format!("SELECT {SUMS} FROM lines WHERE {}", condition.sql);
-        let total = self
-            .connection
-            .query_row(&total, params_from_iter(&condition.values), |row| {
-                sums(row, 0)
-            })
-            .map_err(failed)?;
-        let truncated = rows.len() > question.limit;
-        rows.truncate(question.limit);
-        Ok(Spend {
-            from: moment::format(question.from),
-            to: moment::format(question.to),
-            currency: "USD",
-            rows,
-            total,
-            truncated,
+/// Answers a question. It blocks, at most 10 s.
+pub(super) fn answer(database: &mut dyn Answers, question: &Question) -> Result<Spend, String> {
+    database.give_up_after(DEADLINE_S)?;
+    let failed = |error: ReadError| match error {
+        ReadError::Late => {
+            format!("the answer takes longer than {DEADLINE_S} s; ask for less time")
+        }
+        ReadError::Database(error) => error,
+        ReadError::Taker(error) => error.to_string(),
+    };
+    let condition = Condition::of(database, question);
+    let mut rows = rows(database, question, &condition).map_err(failed)?;
+    let sql = format!("SELECT {SUMS} FROM lines WHERE {}", condition.sql);
+    let mut total = Sums::default();
+    database
+        .each_row(&sql, &condition.values, &mut |row| {
+            total = sums(row);
+            Ok(())
         })
-    }
+        .map_err(failed)?;
+    let truncated = rows.len() > question.limit;
+    rows.truncate(question.limit);
+    Ok(Spend {
+        from: moment::format(question.from),
+        to: moment::format(question.to),
+        currency: "USD",
+        rows,
+        total,
+        truncated,
+    })
+}
 
-    fn rows(&self, question: &Question, condition: &Condition) -> rusqlite::Result<Vec<Row>> {
-        let mut columns: Vec<String> = Vec::new();
-        let mut values = condition.values.clone();
-        if let Some(bucket) = question.bucket {
-            columns.push(format!("at_ms / {} AS start", bucket.length_ms()));
-        }
-        for (n, dimension) in question.group_by.iter().enumerate() {
-            let column = column(dimension, &mut values);
-            columns.push(format!("{column} AS g{n}"));
-        }
-        if columns.is_empty() {
-            return Ok(Vec::new());
-        }
-        let places: Vec<String> = (1..=columns.len()).map(|n| n.to_string()).collect();
-        let by_time = if question.bucket.is_some() { "1, " } else { "" };
-        let cost = columns.len() + 8;
-        let sql = format!(
-            "SELECT {}, {SUMS} FROM lines WHERE {} GROUP BY {} ORDER BY {by_time}{cost} DESC, {} LIMIT {}",
-            columns.join(", "),
-            condition.sql,
-            places.join(", "),
-            places.join(", "),
-            question.limit.saturating_add(1)
-        );
-        let mut statement = self.connection.prepare(&sql)?;
-        let rows = statement.query_map(params_from_iter(&values), |row| {
-            let timed = usize::from(question.bucket.is_some());
-            let start = question.bucket.map(|bucket| {
-                let n: i64 = row.get(0)?;
-                Ok::<_, rusqlite::Error>(moment::format(n * bucket.length_ms()))
-            });
-            let of = question.group_by.iter().enumerate().map(|(n, dimension)| {
-                let value = row.get_ref(timed + n)?;
-                Ok::<_, rusqlite::Error>((dimension.name(), text(value)))
-            });
-            Ok(Row {
-                start: start.transpose()?,
-                of: of.collect::<Result<_, _>>()?,
-                sums: sums(row, columns.len())?,
-            })
-        })?;
-        rows.collect()
+fn rows(
+    database: &mut dyn Answers,
+    question: &Question,
+    condition: &Condition,
+) -> Result<Vec<Row>, ReadError> {
+    let mut columns: Vec<String> = Vec::new();
+    let mut values = condition.values.clone();
+    if let Some(bucket) = question.bucket {
+        columns.push(format!("at_ms / {} AS start", bucket.length_ms()));
+    }
+    for (n, dimension) in question.group_by.iter().enumerate() {
+        let column = column(database, dimension, &mut values);
+        columns.push(format!("{column} AS g{n}"));
+    }
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places: Vec<String> = (1..=columns.len()).map(|n| n.to_string()).collect();
+    // Where there is no such tag comes last, in both databases.
+    let order: Vec<String> = places.iter().map(|n| format!("{n} NULLS LAST")).collect();
+    let by_time = if question.bucket.is_some() { "1, " } else { "" };
+    let cost = columns.len() + 8;
+    let sql = format!(
+        "SELECT {}, {SUMS} FROM lines WHERE {} GROUP BY {} ORDER BY {by_time}{cost} DESC, {} LIMIT {}",
+        columns.join(", "),
+        condition.sql,
+        places.join(", "),
+        order.join(", "),
+        question.limit.saturating_add(1)
+    );
+    let mut rows = Vec::new();
+    database.each_row(&sql, &values, &mut |cells| {
+        rows.push(row(question, cells));
+        Ok(())
+    })?;
+    Ok(rows)
+}
+
+fn row(question: &Question, cells: &[Cell]) -> Row {
+    let mut cells = cells.iter();
+    let start = question.bucket.and_then(|bucket| {
+        let n = cells.next().and_then(Cell::integer)?;
+        Some(moment::format(n.saturating_mul(bucket.length_ms())))
+    });
+    let of = question.group_by.iter().map(|dimension| {
+        let value = cells.next().and_then(Cell::text);
+        (dimension.name(), value.map(str::to_owned))
+    });
+    let of = of.collect();
+    Row {
+        start,
+        of,
+        sums: sums(cells.as_slice()),
     }
 }
 
 /// `WHERE`, with its values.
 struct Condition {
     sql: String,
-    values: Vec<Value>,
+    values: Vec<Cell>,
 }
 
 impl Condition {
-    fn of(question: &Question) -> Self {
-        let mut values = vec![Value::Integer(question.from), Value::Integer(question.to)];
+    fn of(database: &dyn Answers, question: &Question) -> Self {
+        let mut values = vec![Cell::Integer(question.from), Cell::Integer(question.to)];
         let mut sql = "at_ms >= ?1 AND at_ms < ?2".to_owned();
         for Filter { dimension, is } in &question.filters {
-            let column = column(dimension, &mut values);
-            values.push(Value::Text(is.clone()));
+            let column = column(database, dimension, &mut values);
+            values.push(Cell::Text(is.clone()));
             let _ = write!(sql, " AND {column} = ?{}", values.len());
         }
         Self { sql, values }
@@ -183,36 +187,28 @@ impl Condition {
 }
 
 /// The SQL of a dimension. What a client says is a value, never a part of it.
-fn column(dimension: &Dimension, values: &mut Vec<Value>) -> String {
+fn column(database: &dyn Answers, dimension: &Dimension, values: &mut Vec<Cell>) -> String {
     match dimension {
         Dimension::Column(_, column) => (*column).to_owned(),
         Dimension::Tag(name) => {
-            values.push(Value::Text(format!("$.\"{name}\"")));
-            format!("json_extract(tags, ?{})", values.len())
+            values.push(database.tag(name));
+            database.tag_column(values.len())
         }
     }
 }
 
-fn text(value: ValueRef<'_>) -> Option<String> {
-    match value {
-        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
-        ValueRef::Integer(number) => Some(number.to_string()),
-        ValueRef::Real(number) => Some(number.to_string()),
-        ValueRef::Null | ValueRef::Blob(_) => None,
+fn sums(cells: &[Cell]) -> Sums {
+    let at = |place: usize| cells.get(place).and_then(Cell::integer).unwrap_or(0);
+    Sums {
+        requests: at(0),
+        attempts: at(1),
+        input_tokens: at(2),
+        output_tokens: at(3),
+        cached_tokens: at(4),
+        cache_creation_tokens: at(5),
+        reasoning_tokens: at(6),
+        cost_micro_usd: at(7),
+        estimated_micro_usd: at(8),
+        unpriced_attempts: at(9),
     }
-}
-
-fn sums(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Sums> {
-    Ok(Sums {
-        requests: row.get(at)?,
-        attempts: row.get(at + 1)?,
-        input_tokens: row.get(at + 2)?,
-        output_tokens: row.get(at + 3)?,
-        cached_tokens: row.get(at + 4)?,
-        cache_creation_tokens: row.get(at + 5)?,
-        reasoning_tokens: row.get(at + 6)?,
-        cost_micro_usd: row.get(at + 7)?,
-        estimated_micro_usd: row.get(at + 8)?,
-        unpriced_attempts: row.get(at + 9)?,
-    })
 }

@@ -1,27 +1,26 @@
 //! The ledger as an SQLite database.
 
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Transaction, params};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, Transaction, params, params_from_iter};
 
+use super::export::{self, ExportError, Format};
 use super::line::Line;
 use super::schema;
+use super::spend::{self, Question, Spend};
+use super::sql::{Answers, COLUMNS, Cell, EachRow, ReadError, column_names};
 use crate::config::Durability;
 use crate::moment::UnixMs;
 
 /// How long a writer waits for another process's transaction.
 const BUSY: Duration = Duration::from_millis(900);
 /// Lines that go in one step of pruning, so that no step holds up what is to be written.
-const PRUNE_STEP_LINES: u32 = 2_000;
-
-const INSERT: &str = "INSERT INTO lines (worker, sequence, attempt, is_last, request_id, at_ms,
-    duration_us, tenant, key_id, model, endpoint, provider, upstream_model, priority, purpose, verdict, status,
-    settlement, input_tokens, output_tokens, cached_tokens, cache_creation_tokens, reasoning_tokens,
-    input_audio_tokens, output_audio_tokens, price, snapshot, cost_micro, currency, tags)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, 'USD', ?29)
-    ON CONFLICT (worker, sequence, attempt) DO NOTHING";
+pub(super) const PRUNE_STEP_LINES: u32 = 2_000;
+/// Steps of SQLite's machine between two looks at the clock.
+const STEPS: i32 = 100_000;
 
 /// An open database.
 pub struct Store {
@@ -91,6 +90,28 @@ impl Store {
             params![before, PRUNE_STEP_LINES],
         )
     }
+
+    /// Answers a question. It blocks, at most 10 s.
+    ///
+    /// # Errors
+    /// In words: it takes too long, or the database cannot be read.
+    pub fn spend(&mut self, question: &Question) -> Result<Spend, String> {
+        spend::answer(self, question)
+    }
+
+    /// Writes the lines from `from` to before `to`, oldest first; how many there were. One row is in
+    /// memory at a time.
+    ///
+    /// # Errors
+    /// The ledger cannot be read, or `out` cannot be written.
+    pub fn export(
+        &mut self,
+        span: (UnixMs, UnixMs),
+        format: Format,
+        out: &mut impl Write,
+    ) -> Result<u64, ExportError> {
+        export::write(self, span, format, out)
+    }
 }
 
 fn prepare(connection: &Connection, durability: Durability) -> Result<(), rusqlite::Error> {
@@ -112,42 +133,76 @@ fn restrict(path: &Path) -> std::io::Result<()> {
 }
 
 fn insert(transaction: &Transaction<'_>, lines: &[Line]) -> Result<u64, rusqlite::Error> {
-    let mut statement = transaction.prepare(INSERT)?;
+    let places: Vec<String> = (1..=COLUMNS.len()).map(|n| format!("?{n}")).collect();
+    let mut statement = transaction.prepare(&format!(
+        "INSERT INTO lines ({}) VALUES ({})
+         ON CONFLICT (worker, sequence, attempt) DO NOTHING",
+        column_names(),
+        places.join(", ")
+    ))?;
     let mut new = 0;
     for line in lines {
-        let count = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
-        let usage = &line.usage;
-        new += statement.execute(params![
-            line.worker,
-            line.sequence,
-            line.attempt,
-            line.is_last,
-            line.request_id,
-            line.at,
-            line.duration_us,
-            line.tenant,
-            line.key,
-            line.model,
-            line.endpoint,
-            line.provider,
-            line.upstream_model,
-            line.priority,
-            line.purpose,
-            line.verdict,
-            line.status,
-            line.settlement,
-            count(usage.input_tokens),
-            count(usage.output_tokens),
-            count(usage.cached_tokens),
-            count(usage.cache_creation_tokens),
-            count(usage.reasoning_tokens),
-            count(usage.input_audio_tokens),
-            count(usage.output_audio_tokens),
-            line.price,
-            line.snapshot,
-            line.cost_micro_usd,
-            line.tags,
-        ])?;
+        new += statement.execute(params_from_iter(line.cells()))?;
     }
     Ok(u64::try_from(new).unwrap_or(u64::MAX))
+}
+
+impl rusqlite::ToSql for Cell {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+            Self::Integer(number) => ToSqlOutput::Borrowed(ValueRef::Integer(*number)),
+            Self::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
+        })
+    }
+}
+
+impl Answers for Store {
+    fn give_up_after(&mut self, seconds: u64) -> Result<(), String> {
+        let began = std::time::Instant::now();
+        let late = move || began.elapsed().as_secs() >= seconds;
+        self.connection
+            .progress_handler(STEPS, Some(late))
+            .map_err(|error| error.to_string())
+    }
+
+    fn tag_column(&self, at: usize) -> String {
+        format!("json_extract(tags, ?{at})")
+    }
+
+    fn tag(&self, name: &str) -> Cell {
+        Cell::Text(format!("$.\"{name}\""))
+    }
+
+    fn each_row(&mut self, sql: &str, values: &[Cell], row: EachRow<'_>) -> Result<(), ReadError> {
+        let mut statement = self.connection.prepare(sql).map_err(failed)?;
+        let columns = statement.column_count();
+        let mut rows = statement.query(params_from_iter(values)).map_err(failed)?;
+        let mut cells = Vec::with_capacity(columns);
+        while let Some(found) = rows.next().map_err(failed)? {
+            cells.clear();
+            for column in 0..columns {
+                cells.push(cell(found.get_ref(column).map_err(failed)?));
+            }
+            row(&cells).map_err(ReadError::Taker)?;
+        }
+        Ok(())
+    }
+}
+
+fn cell(value: ValueRef<'_>) -> Cell {
+    match value {
+        ValueRef::Text(text) => Cell::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Integer(number) => Cell::Integer(number),
+        // What JSON holds under a tag's name is of any kind.
+        ValueRef::Real(number) => Cell::Text(number.to_string()),
+        ValueRef::Null | ValueRef::Blob(_) => Cell::Null,
+    }
+}
+
+fn failed(error: rusqlite::Error) -> ReadError {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::OperationInterrupted) => ReadError::Late,
+        _ => ReadError::Database(error.to_string()),
+    }
 }

@@ -12,6 +12,8 @@ use super::*;
 use crate::config::Durability;
 use crate::testing::{TempDir, attempt, record};
 
+mod postgres;
+
 const START: i64 = 1_790_000_000_000;
 
 fn charge(settlement: Settlement, cost: Option<u64>) -> Charge {
@@ -192,7 +194,13 @@ async fn what_is_acknowledged_is_there_for_readers_and_for_the_next_process() {
     let (ledger, writer) = Ledger::new(database(&dir), open(&dir));
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(writer.run());
-    let new = |new, duplicates| Ok(Written { new, duplicates });
+    let new = |new, duplicates| {
+        Ok(Written {
+            new,
+            duplicates,
+            spooled: false,
+        })
+    };
     assert_eq!(ledger.put(lines_of("w", &failed_over(1))).await, new(3, 0));
     let both = [
         lines_of("w", &failed_over(1)),

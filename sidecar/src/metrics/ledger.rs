@@ -14,20 +14,22 @@ struct ReasonLabels {
 }
 
 /// The ledger's metrics.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct LedgerMetrics {
     open: Gauge,
     lines: Counter,
     duplicates: Counter,
     failures: Family<ReasonLabels, Counter>,
     dropped: Counter,
+    spooled: Counter,
+    waiting: Gauge,
 }
 
 impl LedgerMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
         registry.register(
             "ledger_open",
-            "Whether what is spent is written down",
+            "Whether what is spent is written down where it shall be",
             self.open.clone(),
         );
         registry.register(
@@ -50,6 +52,16 @@ impl LedgerMetrics {
             "Lines that are in no ledger, as the operator chose",
             self.dropped.clone(),
         );
+        registry.register(
+            "ledger_spooled_lines",
+            "Lines that were kept on this machine, as the database did not take them",
+            self.spooled.clone(),
+        );
+        registry.register(
+            "ledger_spool_waiting_lines",
+            "Lines that wait on this machine for the database",
+            self.waiting.clone(),
+        );
     }
 
     /// The ledger is open.
@@ -57,9 +69,22 @@ impl LedgerMetrics {
         self.open.set(1);
     }
 
+    /// Whether the database took what it was given last.
+    pub fn reached(&self, is_reached: bool) {
+        self.open.set(i64::from(is_reached));
+    }
+
+    /// So many lines wait for the database.
+    pub fn waiting(&self, lines: u64) {
+        self.waiting.set(i64::try_from(lines).unwrap_or(i64::MAX));
+    }
+
     /// A batch was written.
     pub fn written(&self, written: Written) {
-        self.lines.inc_by(written.new);
+        match written.spooled {
+            true => self.spooled.inc_by(written.new),
+            false => self.lines.inc_by(written.new),
+        };
         self.duplicates.inc_by(written.duplicates);
     }
 

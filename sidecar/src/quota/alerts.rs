@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::{Shown, lock};
-use crate::config::Endpoint;
+use crate::config::{Endpoint, Host};
 use crate::http::client;
 use crate::metrics::Metrics;
 use crate::serve::shared::{Shared, unix_ms};
@@ -120,12 +121,18 @@ async fn post_patiently(webhook: &Endpoint, body: &Bytes) -> Result<(), String> 
     result
 }
 
+/// `host:port`, the port always: an address of IPv6 has colons of its own.
+fn address_of(webhook: &Endpoint) -> String {
+    match &webhook.host {
+        Host::Ip(IpAddr::V6(address)) => format!("[{address}]:{}", webhook.port),
+        Host::Ip(IpAddr::V4(address)) => format!("{address}:{}", webhook.port),
+        Host::Name(name) => format!("{name}:{}", webhook.port),
+    }
+}
+
 async fn post(webhook: &Endpoint, body: Bytes) -> Result<(), String> {
     let authority = webhook.authority();
-    let address = match authority.contains(':') {
-        true => authority.clone(),
-        false => format!("{authority}:{}", webhook.port),
-    };
+    let address = address_of(webhook);
     let path = match webhook.base_path.as_str() {
         "" => "/",
         path => path,
@@ -142,4 +149,33 @@ async fn post(webhook: &Endpoint, body: Bytes) -> Result<(), String> {
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Scheme;
+
+    #[test]
+    fn an_address_has_its_port() {
+        let local = |ip: &str| Host::Ip(ip.parse().unwrap());
+        for (host, port, address) in [
+            (local("::1"), 80, "[::1]:80"),
+            (local("::1"), 9000, "[::1]:9000"),
+            (local("127.0.0.1"), 80, "127.0.0.1:80"),
+            (
+                Host::Name("hooks.example.com".into()),
+                8080,
+                "hooks.example.com:8080",
+            ),
+        ] {
+            let webhook = Endpoint {
+                scheme: Scheme::Http,
+                host,
+                port,
+                base_path: String::new(),
+            };
+            assert_eq!(address_of(&webhook), address);
+        }
+    }
 }

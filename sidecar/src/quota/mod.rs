@@ -1,6 +1,7 @@
 //! The store of all limits: what workers report comes in, what they may use goes out.
 
 mod alerts;
+mod budgets;
 mod embedded;
 mod redis_store;
 mod rules;
@@ -14,10 +15,12 @@ use std::time::Duration;
 use ark_gateway_core::quota::{Counter, CounterGrant, CounterReport, QuotaAnswer, QuotaReport};
 use serde::Serialize;
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::{Instant, sleep};
 
 use crate::config::{LimitsStoreConfig, StorePlace};
 use crate::metrics::Metrics;
 pub use alerts::{Alert, Alerts, run as run_alerts};
+pub use budgets::{Budget, Budgets, BudgetsQuestion};
 use embedded::Embedded;
 use redis_store::RedisStore;
 pub use rules::{Rule, Rules};
@@ -26,6 +29,10 @@ pub use rules::{Rule, Rules};
 const MOST_SHOWN: usize = 10_000;
 /// Workers' counts of dry runs that are remembered at most.
 const MOST_DRY: usize = 65_536;
+/// How long to wait for what is called back before looking again: workers speak every 100 ms.
+const RECALL_PAUSE: Duration = Duration::from_millis(25);
+/// The answer must be there before the worker gives up.
+const RECALL_RESERVE: Duration = Duration::from_millis(40);
 /// A window of a worker's clock may begin so much later than by ours, seconds.
 const CLOCK_SKEW_S: u64 = 5;
 
@@ -47,7 +54,13 @@ struct Turn<'a> {
 struct Outcome {
     grant: CounterGrant,
     used: u64,
+    /// Used, without what requests in flight hold.
+    settled: u64,
     alert: Option<u8>,
+    /// The highest threshold that was ever alerted; 0 for none.
+    alerted: u8,
+    /// A request lacks what other workers were just asked to give back.
+    recalls: bool,
 }
 
 /// A counter as `/v1/limits` shows it.
@@ -71,6 +84,15 @@ pub struct Shown {
     pub used: u64,
     /// The limit.
     pub of_limit: u64,
+    /// Used, without what requests in flight hold.
+    #[serde(skip)]
+    pub settled: u64,
+    /// The highest share that has been alerted, percent; 0 for none.
+    #[serde(skip)]
+    pub alerted: u8,
+    /// When this was heard, milliseconds since the Unix epoch.
+    #[serde(skip)]
+    pub heard_ms: u64,
 }
 
 /// The store with its face to workers.
@@ -136,7 +158,7 @@ impl Quota {
             .collect();
         let known: Vec<&Turn<'_>> = turns.iter().flatten().collect();
         let outcomes = self
-            .in_store(&report.worker, &known, (metrics, now_ms))
+            .patiently(&report.worker, &known, (metrics, now_ms))
             .await;
         let mut outcomes = outcomes.into_iter();
         let mut answer = QuotaAnswer::default();
@@ -150,6 +172,40 @@ impl Quota {
             answer.counters.push(outcome.map(|outcome| outcome.grant));
         }
         answer
+    }
+
+    /// Exchanges; where a request lacks what other workers hold and do not need, waits for them to give
+    /// it back. A report holds totals, so it can be made as often as one likes.
+    async fn patiently(
+        &self,
+        worker: &str,
+        turns: &[&Turn<'_>],
+        (metrics, now_ms): (&Metrics, u64),
+    ) -> Vec<Option<Outcome>> {
+        let began = Instant::now();
+        let patience = self.deadline.saturating_sub(RECALL_RESERVE);
+        let mut alerts = vec![None; turns.len()];
+        loop {
+            let waited = began.elapsed();
+            let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
+            let now_ms = now_ms.saturating_add(waited_ms);
+            let mut outcomes = self.in_store(worker, turns, (metrics, now_ms)).await;
+            for (kept, outcome) in alerts.iter_mut().zip(&mut outcomes) {
+                // A threshold is told once, whichever round reached it.
+                *kept = outcome.as_ref().and_then(|o| o.alert).max(*kept);
+                if let Some(outcome) = outcome {
+                    outcome.alert = *kept;
+                }
+            }
+            let recalls = outcomes.iter().flatten().any(|outcome| outcome.recalls);
+            if !recalls || began.elapsed() + RECALL_PAUSE > patience {
+                return outcomes;
+            }
+            if waited_ms == 0 {
+                metrics.limits().exchanged("recall");
+            }
+            sleep(RECALL_PAUSE).await;
+        }
     }
 
     async fn in_store(
@@ -213,6 +269,9 @@ impl Quota {
             end_s: report.end_s,
             used: outcome.used,
             of_limit: rule.limit,
+            settled: outcome.settled,
+            alerted: outcome.alerted,
+            heard_ms: crate::serve::shared::unix_ms(),
         };
         if let Some(percent) = outcome.alert {
             tracing::warn!(
@@ -276,10 +335,15 @@ impl Turn<'_> {
     fn play(&self, counter: &mut Counter, worker: &str, now_ms: u64) -> Outcome {
         let terms = self.rule.terms(self.end_s, now_ms);
         let grant = counter.exchange(&terms, worker, self.report, now_ms);
+        let is_lacking = grant.dry && self.report.need > 0;
+        let alert = counter.alert(&self.rule.alerts, &terms, now_ms);
         Outcome {
             grant,
             used: counter.used(&terms, now_ms),
-            alert: counter.alert(&self.rule.alerts, &terms, now_ms),
+            settled: counter.settled(),
+            alert,
+            alerted: counter.alerted(),
+            recalls: is_lacking && counter.is_recalling(now_ms),
         }
     }
 }

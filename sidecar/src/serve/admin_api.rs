@@ -124,6 +124,7 @@ async fn read(shared: &Shared, request: &Request<Incoming>) -> Reply {
             Some(audit) => http::readable_json(StatusCode::OK, &audit.status()),
             None => http::text(StatusCode::NOT_FOUND, "there is no audit log"),
         },
+        "/v1/budgets" => spend_api::budgets(shared, request.uri().query()),
         "/v1/limits" => {
             let shown = shared.quota().shown(unix_ms() / 1_000);
             http::readable_json(StatusCode::OK, &shown)
@@ -158,7 +159,7 @@ fn nothing_here() -> Reply {
     http::text(
         StatusCode::NOT_FOUND,
         "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains /v1/commands /v1/shadows /v1/spend /v1/forecast \
+         /v1/providers /v1/canaries /v1/drains /v1/commands /v1/shadows /v1/spend /v1/budgets /v1/forecast \
          /v1/limits /v1/audit /v1/explain",
     )
 }

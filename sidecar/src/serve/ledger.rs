@@ -1,7 +1,6 @@
 //! The ledger in the service: opened at the start, written before records are acknowledged, pruned.
 
 use std::convert::Infallible;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +8,17 @@ use ark_gateway_core::sync::SyncRequest;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::shared::{self, Shared};
-use crate::config::{LedgerStore, OnLedgerFailure};
-use crate::ledger::{Chosen, Ledger, Line, Store, Writer, choose, lines_of};
+use crate::config::{LedgerConfig, LedgerStore, OnLedgerFailure};
+use crate::ledger::{
+    Chosen, DEFAULT_LIMIT_LINES, Database, Ledger, Line, Place, Postgres, Spool, Store, Writer,
+    choose, lines_of, state_directory,
+};
 
 /// How often a step of old lines goes.
 const PRUNE_EVERY: Duration = Duration::from_secs(5);
+/// How often a spool is looked at.
+const TICK: Duration = Duration::from_millis(500);
+const SPOOL_NAME: &str = "ledger-spool.db";
 const DAY_MS: i64 = 86_400_000;
 
 /// Opens the ledger where the operator wants it, or in the state directory.
@@ -22,11 +27,11 @@ const DAY_MS: i64 = 86_400_000;
 /// In words for the operator: it was asked for, and cannot be opened.
 pub(super) fn open(shared: &Shared, asked: Option<LedgerStore>) -> Result<Option<Writer>, String> {
     let config = shared.control().ledger().clone();
-    let asked = asked.or(config.store);
+    let asked = asked.or(config.store.clone());
     let must = asked.is_some();
     let state = std::env::var("STATE_DIRECTORY").ok();
-    let path = match choose(asked, state.as_deref()) {
-        Chosen::File(path) => path,
+    let place = match choose(asked, state.as_deref()) {
+        Chosen::At(place) => place,
         Chosen::Off => {
             tracing::warn!("the ledger is off: what is spent is counted, and not written down");
             return Ok(None);
@@ -39,8 +44,8 @@ pub(super) fn open(shared: &Shared, asked: Option<LedgerStore>) -> Result<Option
             return Ok(None);
         }
     };
-    match Store::open(&path, config.durability) {
-        Ok(store) => Ok(Some(keep(shared, &path, store))),
+    match open_at(&place, &config, state.as_deref()) {
+        Ok((database, spool)) => Ok(Some(keep(shared, place, (database, spool)))),
         Err(problem) if must => Err(format!("{problem}; choose another place with --ledger")),
         Err(problem) => {
             tracing::warn!(problem, "no ledger: what is spent is not written down");
@@ -49,11 +54,41 @@ pub(super) fn open(shared: &Shared, asked: Option<LedgerStore>) -> Result<Option
     }
 }
 
-fn keep(shared: &Shared, path: &Path, store: Store) -> Writer {
-    let (ledger, writer) = Ledger::new(path.to_owned(), store);
+/// A database elsewhere need not be there yet: lines wait for it.
+fn open_at(
+    place: &Place,
+    config: &LedgerConfig,
+    state: Option<&str>,
+) -> Result<(Database, Option<Spool>), String> {
+    let durability = config.durability;
+    let elsewhere = match place {
+        Place::File(path) => return Ok((Store::open(path, durability)?.into(), None)),
+        Place::Postgres(elsewhere) => elsewhere.clone(),
+    };
+    let database = Postgres::to_write(elsewhere, durability)?;
+    let limit_lines = config.spool.limit_lines.unwrap_or(DEFAULT_LIMIT_LINES);
+    let file = match &config.spool.store {
+        Some(LedgerStore::File(path)) => Some(path.clone()),
+        Some(LedgerStore::Off | LedgerStore::Postgres(_)) => None,
+        None => state_directory(state).map(|directory| directory.join(SPOOL_NAME)),
+    };
+    let spool = match &file {
+        Some(file) => Some(Spool::open(file, durability, limit_lines)?),
+        None => {
+            tracing::warn!("no ledger.spool: workers keep what the database does not take");
+            None
+        }
+    };
+    Ok((Database::Postgres(Box::new(database)), spool))
+}
+
+fn keep(shared: &Shared, place: Place, (database, spool): (Database, Option<Spool>)) -> Writer {
+    tracing::info!(ledger = %place, "what is spent is written down");
+    let (ledger, writer) = Ledger::new(place, database);
+    let metrics = shared.metrics().ledger();
+    metrics.waiting(spool.as_ref().map_or(0, Spool::lines));
     shared.keep_in(ledger);
-    tracing::info!(ledger = %path.display(), "what is spent is written down");
-    writer
+    writer.with_spool(spool).counting(metrics)
 }
 
 /// The lines of a worker's records; none when there is no ledger.
@@ -109,6 +144,21 @@ pub(super) async fn retain(shared: Arc<Shared>) -> Result<Infallible, String> {
         if let (Some(days), Some(ledger)) = (days, shared.ledger()) {
             let now = i64::try_from(shared::unix_ms()).unwrap_or(i64::MAX);
             ledger.prune(now.saturating_sub(i64::from(days) * DAY_MS));
+        }
+    }
+}
+
+/// Has the writer look at its spool, for ever.
+///
+/// # Errors
+/// Never.
+pub(super) async fn tick(shared: Arc<Shared>) -> Result<Infallible, String> {
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        if let Some(ledger) = shared.ledger() {
+            ledger.tick();
         }
     }
 }

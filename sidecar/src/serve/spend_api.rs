@@ -1,11 +1,12 @@
-//! `GET /v1/spend` of the admin port.
+//! `GET /v1/spend` and `GET /v1/budgets` of the admin port.
 
 use hyper::StatusCode;
 use serde::Serialize;
 
-use super::shared::{self, Shared};
+use super::shared::{self, Shared, unix_ms};
 use crate::http::{self, Reply};
-use crate::ledger::{Question, Unanswered};
+use crate::ledger::{Question, Unanswered, parameters};
+use crate::quota::BudgetsQuestion;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -46,6 +47,22 @@ pub(super) async fn spend(shared: &Shared, query: Option<&str>) -> Reply {
             refuse(status, "ledger_failed", (&problem, None))
         }
     }
+}
+
+/// Answers what is limited, and what is left of it.
+pub(super) fn budgets(shared: &Shared, query: Option<&str>) -> Reply {
+    let mut question = BudgetsQuestion::default();
+    for (name, value) in parameters(query.unwrap_or_default()) {
+        if let Err(problem) = question.set(&name, &value) {
+            let name: String = name.chars().take(64).collect();
+            let problem = (problem.as_str(), Some(name.as_str()));
+            return refuse(StatusCode::BAD_REQUEST, "invalid_parameter", problem);
+        }
+    }
+    let now_s = unix_ms() / 1_000;
+    let shown = shared.quota().shown(now_s);
+    let budgets = shared.control().budgets(&question, &shown, now_s);
+    http::readable_json(StatusCode::OK, &budgets)
 }
 
 fn refuse(status: StatusCode, code: &'static str, (message, param): (&str, Option<&str>)) -> Reply {

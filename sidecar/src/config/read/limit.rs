@@ -276,22 +276,25 @@ fn read_redis(node: &Node<'_>) -> Option<StorePlace> {
         }
         Some(text.to_owned())
     });
-    let password = fields.maybe("password", |node| {
-        let mut fields = node.fields()?;
-        let env = fields.maybe("env", |node| node.text().map(str::to_owned));
-        let file = fields.maybe("file", |node| node.text().map(PathBuf::from));
-        fields.finish(SECRET_HINT)?;
-        match (env?, file?) {
-            (Some(env), None) => Some(CredentialConfig::Env(env)),
-            (None, Some(file)) => Some(CredentialConfig::File(file)),
-            (Some(_), Some(_)) | (None, None) => node.problem("must have one of env and file"),
-        }
-    });
+    let password = fields.maybe("password", read_password);
     fields.finish(SECRET_HINT)?;
     Some(StorePlace::Redis {
         url: url?,
         password: password?,
     })
+}
+
+/// Where a password of a store is.
+pub(super) fn read_password(node: &Node<'_>) -> Option<CredentialConfig> {
+    let mut fields = node.fields()?;
+    let env = fields.maybe("env", |node| node.text().map(str::to_owned));
+    let file = fields.maybe("file", |node| node.text().map(PathBuf::from));
+    fields.finish(SECRET_HINT)?;
+    match (env?, file?) {
+        (Some(env), None) => Some(CredentialConfig::Env(env)),
+        (None, Some(file)) => Some(CredentialConfig::File(file)),
+        (Some(_), Some(_)) | (None, None) => node.problem("must have one of env and file"),
+    }
 }
 
 pub(super) fn read_alerts(node: &Node<'_>) -> Option<LimitAlertsConfig> {

@@ -146,9 +146,7 @@ impl Question {
     /// The first parameter that is not understood.
     pub fn from_query(query: &str, now: UnixMs) -> Result<Self, BadQuestion> {
         let mut question = Self::at(now);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name), decoded(value));
+        for (name, value) in parameters(query) {
             question.set(&name, &value).map_err(|problem| BadQuestion {
                 param: name.chars().take(64).collect(),
                 problem,
@@ -207,6 +205,15 @@ impl Question {
 fn moment_of(text: &str) -> Result<UnixMs, String> {
     moment::parse_any(text.as_bytes())
         .ok_or_else(|| "is a time such as 2026-11-01 or 2026-11-01T12:00:00Z".to_owned())
+}
+
+/// The parameters of a URL's query, as they were meant.
+pub fn parameters(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs.map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
+    })
 }
 
 /// A part of a query as it was meant: `%41` and `+`.

@@ -25,7 +25,7 @@ pub(super) fn of_database(
     file: &Path,
     take: &mut dyn FnMut(&str) -> Result<(), String>,
 ) -> Result<(), String> {
-    let store = Store::open_to_read(file)?;
+    let mut store = Store::open_to_read(file)?;
     let mut lines = Lines {
         take,
         rest: Vec::new(),
