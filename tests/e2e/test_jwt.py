@@ -77,7 +77,17 @@ def ark(issuer: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         # A number of requests that no other test comes near.
         limit = {"name": "each", "per": ["key"], "of": "requests", "limit": 3, "window": "month"}
         whole["limits"] = [limit | {"keys": ["robots"]}]
-        return yaml.safe_dump(whole | {"identity": identity}, sort_keys=False)
+        access = [
+            {
+                "name": "no-other-for-interns",
+                "effect": "deny",
+                "who": {"roles": ["intern"]},
+                "what": {"models": ["other"]},
+            },
+            {"name": "rest", "effect": "allow"},
+        ]
+        more = {"identity": identity, "access": access}
+        return yaml.safe_dump(whole | more, sort_keys=False)
 
     with make_stack(FLEET, text, workers=2) as stack:
         yield stack
@@ -153,6 +163,17 @@ def test_the_tenant_that_a_token_names_decides_on_rights(known: Stack, issuer: I
         answer = client.chat("chat")
         client.close()
         assert (answer.status, answer.error["code"]) == (403, "identity_not_allowed"), claims
+
+
+def test_rules_of_access_know_the_roles_that_a_token_brings(known: Stack, issuer: Issuer):
+    intern = issuer.token(sub="ivy", realm={"roles": ["reader", "intern"]})
+    engineer = issuer.token(sub="ivy", realm={"roles": ["engineer"]})
+    client = known.client(intern)
+    refusal = client.chat("other")
+    client.close()
+    assert (refusal.status, refusal.error["code"]) == (403, "access_denied")
+    assert refusal.headers["x-ark-rule"] == "no-other-for-interns"
+    assert (status(known, intern), status(known, engineer, "other")) == (200, 200)
 
 
 def test_a_claim_of_priority_is_a_ceiling(known: Stack, issuer: Issuer):
