@@ -68,6 +68,22 @@ pub struct Options {
     pub ledger: Option<LedgerStore>,
 }
 
+/// The admin port, and who may come to it.
+async fn listen_for_admin(options: &Options) -> Result<(TcpListener, Reach), String> {
+    let address = options.admin;
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| {
+        format!("cannot listen on {address}: {error}; choose another with --admin")
+    })?;
+    let reach = match address.ip().is_loopback() {
+        true => Reach::Loopback,
+        false => Reach::Remote {
+            is_open: options.admin_allow_remote,
+        },
+    };
+    Ok((listener, reach))
+}
+
 /// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
@@ -91,28 +107,17 @@ pub async fn run(options: Options) -> Result<(), String> {
     if let Some((file, kept)) = commands {
         shared.keep_commands_in(file, kept);
     }
-    let admin = TcpListener::bind(options.admin).await.map_err(|error| {
-        format!(
-            "cannot listen on {}: {error}; choose another with --admin",
-            options.admin
-        )
-    })?;
+    let admin = listen_for_admin(&options).await?;
     let writer = ledger::open(&shared, options.ledger.clone())?;
     let audit_writer = audit::open(&shared)?;
     let (listener, socket_file) = socket::bind(&options.socket)?;
     tracing::info!(socket = %options.socket.display(), admin = %options.admin, "ark serves");
 
     let mut tasks = Tasks::default();
-    let reach = match options.admin.ip().is_loopback() {
-        true => Reach::Loopback,
-        false => Reach::Remote {
-            is_open: options.admin_allow_remote,
-        },
-    };
     if let Some(writer) = audit_writer {
         tasks.start("audit", writer.run());
     }
-    start(&mut tasks, &shared, listener, (admin, reach));
+    start(&mut tasks, &shared, listener, admin);
     if let Some(writer) = writer {
         tasks.start("ledger", writer.run());
         tasks.start("ledger spool", ledger::tick(Arc::clone(&shared)));

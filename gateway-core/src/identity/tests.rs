@@ -106,88 +106,43 @@ fn a_claim_of_priority_is_default_and_ceiling() {
 }
 
 #[test]
-fn what_a_signature_does_not_say_is_refused() {
+fn a_token_that_is_not_what_its_issuer_signs_is_refused() {
     let policy = policy(spec());
     let good = r#"{"iss":"https://id.test","org":"acme","sub":"ann"}"#;
-    for (head, claims, code) in [
-        (
-            r#"{"alg":"none","kid":"1"}"#,
-            good,
-            RejectCode::InvalidToken,
-        ),
-        (
-            r#"{"alg":"HS256","kid":"1"}"#,
-            good,
-            RejectCode::InvalidToken,
-        ),
-        (
-            r#"{"alg":"rs256","kid":"1"}"#,
-            good,
-            RejectCode::InvalidToken,
-        ),
-        (r#"{"alg":"RS256"}"#, good, RejectCode::InvalidToken),
-        (
-            r#"{"alg":"RS256","kid":""}"#,
-            good,
-            RejectCode::InvalidToken,
-        ),
-        (
-            r#"{"alg":"RS256","kid":"1","crit":["exp"]}"#,
-            good,
-            RejectCode::InvalidToken,
-        ),
+    for (head, claims) in [
+        (r#"{"alg":"none","kid":"1"}"#, good),
+        (r#"{"alg":"HS256","kid":"1"}"#, good),
+        (r#"{"alg":"rs256","kid":"1"}"#, good),
+        (r#"{"alg":"RS256"}"#, good),
+        (r#"{"alg":"RS256","kid":""}"#, good),
+        (r#"{"alg":"RS256","kid":"1","crit":["exp"]}"#, good),
         (
             HEAD,
             r#"{"iss":"https://other.test","org":"acme","sub":"ann"}"#,
-            RejectCode::InvalidToken,
         ),
-        (
-            HEAD,
-            r#"{"org":"acme","sub":"ann"}"#,
-            RejectCode::InvalidToken,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":"evil","sub":"ann"}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":["acme"],"sub":"ann"}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","sub":"ann"}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":"acme"}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":"acme","sub":""}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":"acme","sub":"a\nb"}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":"acme","sub":"a","urgency":"now"}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
-        (
-            HEAD,
-            r#"{"iss":"https://id.test","org":"acme","sub":"a","realm":{"roles":{}}}"#,
-            RejectCode::IdentityNotAllowed,
-        ),
+        (HEAD, r#"{"org":"acme","sub":"ann"}"#),
     ] {
-        assert_eq!(check(&policy, head, claims), Err(code), "{head} {claims}");
+        let code = Err(RejectCode::InvalidToken);
+        assert_eq!(check(&policy, head, claims), code, "{head} {claims}");
+    }
+}
+
+#[test]
+fn a_token_that_names_nobody_who_is_let_in_is_refused() {
+    let policy = policy(spec());
+    for claims in [
+        r#""org":"evil","sub":"ann""#,
+        r#""org":["acme"],"sub":"ann""#,
+        r#""sub":"ann""#,
+        r#""org":"acme""#,
+        r#""org":"acme","sub":"""#,
+        r#""org":"acme","sub":"a\nb""#,
+        r#""org":"acme","sub":"a","urgency":"now""#,
+        r#""org":"acme","sub":"a","realm":{"roles":{}}"#,
+    ] {
+        let claims = format!(r#"{{"iss":"https://id.test",{claims}}}"#);
+        let code = Err(RejectCode::IdentityNotAllowed);
+        assert_eq!(check(&policy, HEAD, &claims), code, "{claims}");
     }
 }
 
