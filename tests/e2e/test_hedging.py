@@ -12,7 +12,7 @@ from harness.client import Client, said
 from harness.config import only
 from harness.fleet import Fleet
 from harness.stack import Stack, make_stack
-from harness.waiting import Stopwatch, always, eventually
+from harness.waiting import Stopwatch, Unchanged, eventually
 
 FLEET = {
     "official": "openai",
@@ -125,16 +125,10 @@ def losers(race) -> float:
     return race.metric("ark_attempts_total", verdict="hedged")
 
 
-def all_is_counted(race) -> bool:
-    """What earlier tests have asked for: workers report several times a second."""
-    known = losers(race)
-    always(lambda: losers(race) == known, 1.0, "nothing is on its way")
-    return True
-
-
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_first_to_answer_wins_whoever_began(race, client, stream):
-    eventually(lambda: all_is_counted(race), 20, "earlier tests are over")
+    counted = Unchanged(lambda: losers(race))
+    eventually(lambda: counted.for_s() > 1, 20, "what earlier tests asked for is counted")
     model = config.pair("official", "claude")
     for script, winner, result in (
         ("official=slow:1000", "claude", "won"),
