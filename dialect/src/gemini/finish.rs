@@ -4,14 +4,18 @@ use super::wire::{Candidate, Text};
 use crate::chat::Finish;
 use crate::provider_error::{ErrorClass, ProviderError};
 
-/// Reads a `finishReason`; `None` when there is none yet. Any word that is not known, and `OTHER`,
-/// means that the model was stopped by a rule that is not its own, as a content filter does.
+/// Reads a `finishReason`; `None` when there is none yet. `OTHER`, and any word that is not known, means
+/// that the model was stopped by a rule that is not its own, as a content filter does; but whole calls
+/// with an unknown word are calls.
 pub(super) fn finish(reason: Option<Text<'_>>, has_calls: bool) -> Option<Finish> {
     Some(match Text::said(reason)?.as_ref() {
         "FINISH_REASON_UNSPECIFIED" => return None,
         "STOP" if has_calls => Finish::ToolCalls,
         "STOP" => Finish::Stop,
         "MAX_TOKENS" | "CONTINUATION" => Finish::Length,
+        "SAFETY" | "RECITATION" | "LANGUAGE" | "OTHER" | "BLOCKLIST" | "PROHIBITED_CONTENT"
+        | "SPII" | "IMAGE_SAFETY" | "MODEL_ARMOR" | "ESCALATION" => Finish::ContentFilter,
+        _ if has_calls => Finish::ToolCalls,
         _ => Finish::ContentFilter,
     })
 }

@@ -70,6 +70,13 @@ def node() -> tuple[Path, Path] | None:
     return program, modules
 
 
+def aimock() -> list[Path] | None:
+    """The command of the npm package `aimock`; `None` where it, or Node.js, is missing."""
+    found = node()
+    program = found and found[1] / "@copilotkit/aimock/dist/cli.js"
+    return [found[0], program] if program and program.is_file() else None
+
+
 def llm_python() -> Path | None:
     """The Python that has the language model and llama.cpp."""
     venv = _first("ARK_LLM_VENV", INSTALLED / "llm")

@@ -1,4 +1,5 @@
-//! The npm `openai` SDK, where Node.js is: the tests drive the gateway with it.
+//! The npm `openai` SDK, with which the tests drive the gateway, and `aimock`, somebody else's mock of
+//! many providers, where Node.js is.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,8 +10,8 @@ use crate::console;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::workspace::{Workspace, on_path};
 
-/// The SDK under test, pinned: the last line that runs on Node.js 20, which distributions still ship.
-const SDK: &str = "openai@6.30.1";
+/// Pinned; of the SDK the last line that runs on Node.js 20, which distributions still ship.
+const PACKAGES: [&str; 2] = ["openai@6.30.1", "@copilotkit/aimock@1.43.0"];
 
 /// The folder of the modules; `None`, said aloud, where there is no Node.js.
 pub(crate) fn ready(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
@@ -24,10 +25,14 @@ pub(crate) fn ready(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
         return Ok(None);
     };
     let stamp = home.join("ark-stamp");
-    if fs::read_to_string(&stamp).ok().as_deref() == Some(SDK) {
+    let packages = PACKAGES.join(" ");
+    if fs::read_to_string(&stamp).ok().as_deref() == Some(&packages) {
         return Ok(Some(modules));
     }
-    console::step(&format!("npm install {SDK} into {}", workspace.show(&home)));
+    console::step(&format!(
+        "npm install {packages} into {}",
+        workspace.show(&home)
+    ));
     fs::create_dir_all(&home).doing(|| format!("making {}", home.display()))?;
     let mut command = child::command(npm, LastWord::Kill)?;
     command
@@ -46,14 +51,15 @@ pub(crate) fn ready(workspace: &Workspace) -> Outcome<Option<PathBuf>> {
             "--prefix",
         ])
         .arg(&home)
-        .arg(SDK);
+        .args(PACKAGES);
     let said = child::capture(command, Duration::from_secs(300))?;
     if !said.status.success() {
-        return Err(
-            Failure::new(format!("npm install {SDK} failed:\n{}", said.last_lines(6)))
-                .fix("check the network or npm's proxy settings, then run this again"),
-        );
+        return Err(Failure::new(format!(
+            "npm install {packages} failed:\n{}",
+            said.last_lines(6)
+        ))
+        .fix("check the network or npm's proxy settings, then run this again"));
     }
-    fs::write(&stamp, SDK).doing(|| "marking the npm modules".to_owned())?;
+    fs::write(&stamp, packages).doing(|| "marking the npm modules".to_owned())?;
     Ok(Some(modules))
 }

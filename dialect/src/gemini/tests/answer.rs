@@ -169,6 +169,9 @@ fn every_finish_reason_has_a_meaning() {
     ] {
         assert_eq!(choice(said(), word).finish, finish, "{word}");
     }
+    let calls = || json!([{"functionCall": {"name": "f", "args": {}}}]);
+    assert_eq!(choice(calls(), "A_NEW_WORD").finish, Finish::ToolCalls);
+    assert_eq!(choice(calls(), "SAFETY").finish, Finish::ContentFilter);
     for (word, class) in [
         ("MALFORMED_FUNCTION_CALL", ErrorClass::Server),
         ("UNEXPECTED_TOOL_CALL", ErrorClass::Server),
