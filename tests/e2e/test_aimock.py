@@ -1,18 +1,15 @@
 """Providers that we did not write: `aimock` (npm), a mock of the APIs of OpenAI, Azure, Anthropic, Google and AWS."""
 
 import json
-import warnings
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from harness import config, parts
 from harness.ports import free_port
-from harness.process import Process
 from harness.stack import Stack, make_stack
+from harness.stranger import running, skip_aloud
 from harness.voices import VOICES, Voice
-from harness.waiting import eventually
 
 WORDS = "These words are of a stranger's server, and there are some of them."
 CITY = {"city": "example"}
@@ -51,29 +48,16 @@ KINDS = {
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of a running aimock; skips, aloud, where it is not installed."""
-    found = parts.aimock()
-    if found is None:
-        reason = "A THIRD PARTY'S PROVIDERS WERE NOT TRIED: no aimock in ARK_NODE_MODULES"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("aimock")
+    program = parts.aimock()
+    if program is None:
+        skip_aloud("no aimock in ARK_NODE_MODULES")
+    folder, port = tmp_path_factory.mktemp("aimock"), free_port()
     fixtures = folder / "fixtures.json"
     fixtures.write_text(json.dumps({"fixtures": FIXTURES}))
-    port = free_port()
     # Few letters to a piece: words and arguments of tools come in several.
-    command = [*found, "--port", str(port), "--fixtures", fixtures, "--strict", "--chunk-size", "7"]
-    server = Process("aimock", command, folder / "aimock.log")
-
-    def up() -> bool:
-        server.check()
-        reply = httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
-        return reply.status_code == 200
-
-    try:
-        eventually(up, 30, "aimock listens")
+    options = ["--port", str(port), "--fixtures", fixtures, "--strict", "--chunk-size", "7"]
+    with running("aimock", [*program, *options], folder, f"http://127.0.0.1:{port}/health"):
         yield port
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,14 @@
 """Providers that we did not write: `fakellm`, a mock of OpenAI's and of Anthropic's API."""
 
-import warnings
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
 from harness import config, parts
 from harness.ports import free_port
-from harness.process import Process
 from harness.stack import Stack, make_stack
+from harness.stranger import running, skip_aloud
 from harness.voices import VOICES
-from harness.waiting import eventually
 
 KINDS = ["openai", "anthropic"]
 RULES = """
@@ -32,26 +29,13 @@ def stranger(tmp_path_factory) -> Iterator[int]:
     """The port of a running fakellm; skips, aloud, where it is not installed."""
     program = parts.fakellm()
     if program is None:
-        reason = "A THIRD PARTY'S PROVIDERS WERE NOT TRIED: no fakellm in ARK_FAKELLM or PATH"
-        warnings.warn(reason, stacklevel=1)
-        pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("fakellm")
+        skip_aloud("no fakellm in ARK_FAKELLM or PATH")
+    folder, port = tmp_path_factory.mktemp("fakellm"), free_port()
     rules = folder / "fakellm.yaml"
     rules.write_text(RULES)
-    port = free_port()
     command = [program, "serve", "--port", str(port), "--config", rules]
-    server = Process("fakellm", command, folder / "fakellm.log")
-
-    def up() -> bool:
-        server.check()
-        reply = httpx.get(f"http://127.0.0.1:{port}/_fakellm/stats", trust_env=False)
-        return reply.status_code == 200
-
-    try:
-        eventually(up, 30, "fakellm listens")
+    with running("fakellm", command, folder, f"http://127.0.0.1:{port}/_fakellm/stats"):
         yield port
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")
