@@ -10,13 +10,13 @@ LONG = "the quick brown fox jumps over the lazy dog and then " * 140
 
 
 def text(fleet) -> str:
-    """Two equals; what is measured of them does not count, as both are quick."""
+    """Two equals; what is measured of them does not count: both are quick, and never fail."""
     providers = [config.provider(p) for p in fleet.providers.values()]
     model = config.model("chat", FLEET) | {"order": "scored"}
     for target in model["targets"]:
         price = {"currency": "USD", "input_per_million": 2, "output_per_million": 2}
         target["price"] = price
-    weights = {"cost": 0.5, "performance": 0, "reliability": 0.1, "load": 0.1, "compliance": 0}
+    weights = {"cost": 0.5, "performance": 0, "reliability": 0, "load": 0.1, "compliance": 0}
     standard = {"weights": weights, "exploration_share": 0}
     keys = [config.key("ark-demo", may_explain=True)]
     return config.text(providers, [model], keys, priorities={"standard": standard})
