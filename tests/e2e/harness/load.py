@@ -96,7 +96,8 @@ class TrafficLoad:
 
     def seconds(self) -> list[dict]:
         """What happened in each second so far: `requests`, `errors`, `landed`."""
-        lines = self._file.read_text().splitlines()
+        # The last line may be in the middle of being written.
+        *lines, _ = self._file.read_text().split("\n")
         return [json.loads(line) for line in lines if line.startswith('{"')]
 
     def report(self, timeout_s: float) -> dict:
