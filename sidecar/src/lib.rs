@@ -3,6 +3,7 @@
 pub mod admin_client;
 pub mod analyze;
 pub mod audit;
+mod batch;
 pub mod bounds;
 pub mod canary;
 pub mod command_file;

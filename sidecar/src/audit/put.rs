@@ -4,16 +4,18 @@ use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
 
 use super::chain::Link;
 use super::event::Event;
 use super::store::Store;
+use crate::batch::{self, NoAnswer};
+use crate::metrics::AuditMetrics;
+use crate::serve::shared::unix_ms;
 
 /// Jobs that wait for the writer at most.
 const QUEUE_JOBS: usize = 1_024;
@@ -43,6 +45,16 @@ impl Failure {
             Self::Full => "full",
             Self::Late => "late",
             Self::Disk => "disk",
+        }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Full => Self::Full,
+            NoAnswer::Late => Self::Late,
+            NoAnswer::Gone => Self::Disk,
         }
     }
 }
@@ -90,17 +102,11 @@ pub struct Writer {
     jobs: mpsc::Receiver<Job>,
     held: Vec<Event>,
     status: Arc<Mutex<Status>>,
+    metrics: AuditMetrics,
 }
 
 fn change(status: &Mutex<Status>, edit: impl FnOnce(&mut Status)) {
     edit(&mut status.lock().unwrap_or_else(PoisonError::into_inner));
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }
 
 impl Audit {
@@ -119,6 +125,7 @@ impl Audit {
             jobs: received,
             held: Vec::new(),
             status: Arc::clone(&status),
+            metrics: AuditMetrics::default(),
         };
         let dir = dir.to_owned();
         (Self { dir, jobs, status }, writer)
@@ -139,23 +146,12 @@ impl Audit {
             .clone()
     }
 
-    /// Writes events; returns how many were new when they are written.
+    /// Writes events; returns how many lines were new in the write that had them, others' included.
     ///
     /// # Errors
     /// They are not, or nobody knows.
     pub async fn put(&self, events: Vec<Event>) -> Result<u64, Failure> {
-        let (done, answer) = oneshot::channel();
-        self.jobs
-            .try_send(Job::Put(events, done))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Failure::Full,
-                mpsc::error::TrySendError::Closed(_) => Failure::Disk,
-            })?;
-        match timeout(DEADLINE, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_gone)) => Err(Failure::Disk),
-            Err(_elapsed) => Err(Failure::Late),
-        }
+        batch::ask(&self.jobs, |done| Job::Put(events, done), DEADLINE).await?
     }
 
     /// Has an event written as soon as the disk takes it; whether there was room for it to wait.
@@ -177,26 +173,23 @@ impl Audit {
 }
 
 impl Writer {
+    /// Counts there.
+    #[must_use]
+    pub fn counting(mut self, metrics: &AuditMetrics) -> Self {
+        self.metrics = metrics.clone();
+        self
+    }
+
     /// Writes until the last [`Audit`] is gone, on a thread of its own.
     ///
     /// # Errors
     /// It never ends while there is an [`Audit`].
     pub async fn run(self) -> Result<Infallible, String> {
-        let ended = tokio::task::spawn_blocking(move || self.work()).await;
-        Err(match ended {
-            Ok(()) => "the audit log's writer ended".to_owned(),
-            Err(error) => error.to_string(),
-        })
+        batch::on_a_thread("the audit log's writer", move || self.work()).await
     }
 
     fn work(mut self) {
-        while let Some(first) = self.jobs.blocking_recv() {
-            let mut jobs = vec![first];
-            while jobs.len() < WRITE_JOBS
-                && let Ok(job) = self.jobs.try_recv()
-            {
-                jobs.push(job);
-            }
+        while let Some(jobs) = batch::next(&mut self.jobs, WRITE_JOBS) {
             self.write(jobs);
         }
     }
@@ -223,7 +216,7 @@ impl Writer {
         }
         events.extend(self.held.iter().cloned());
         events.append(&mut puts);
-        match self.store.append(&events, now_ms()) {
+        match self.store.append(&events, unix_ms()) {
             Ok(new) => {
                 self.held.clear();
                 self.written(new, untold);
@@ -242,6 +235,7 @@ impl Writer {
     }
 
     fn written(&self, new: u64, told: u64) {
+        self.metrics.written(new);
         let Link { sequence, hash } = self.store.link().clone();
         change(&self.status, |status| {
             (status.sequence, status.head) = (sequence, hash);

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
 
 use super::database::{Database, Place};
 use super::line::Line;
 use super::spool::Spool;
+use crate::batch::{self, NoAnswer};
 use crate::metrics::LedgerMetrics;
 use crate::moment::UnixMs;
 
@@ -44,6 +44,16 @@ impl Failure {
             Self::Full => "full",
             Self::Late => "late",
             Self::Store => "store",
+        }
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Full => Self::Full,
+            NoAnswer::Late => Self::Late,
+            NoAnswer::Gone => Self::Store,
         }
     }
 }
@@ -126,18 +136,7 @@ impl Ledger {
     /// # Errors
     /// They are not, or nobody knows.
     pub async fn put(&self, lines: Vec<Line>) -> Result<Written, Failure> {
-        let (done, answer) = oneshot::channel();
-        self.jobs
-            .try_send(Job::Put(lines, done))
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => Failure::Full,
-                mpsc::error::TrySendError::Closed(_) => Failure::Store,
-            })?;
-        match timeout(DEADLINE, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_gone)) => Err(Failure::Store),
-            Err(_elapsed) => Err(Failure::Late),
-        }
+        batch::ask(&self.jobs, |done| Job::Put(lines, done), DEADLINE).await?
     }
 
     /// Lets the writer look at what waits in the spool.
@@ -171,21 +170,11 @@ impl Writer {
     /// # Errors
     /// It never ends while there is a [`Ledger`].
     pub async fn run(self) -> Result<Infallible, String> {
-        let ended = tokio::task::spawn_blocking(move || self.work()).await;
-        Err(match ended {
-            Ok(()) => "the ledger's writer ended".to_owned(),
-            Err(error) => error.to_string(),
-        })
+        batch::on_a_thread("the ledger's writer", move || self.work()).await
     }
 
     fn work(mut self) {
-        while let Some(first) = self.jobs.blocking_recv() {
-            let mut jobs = vec![first];
-            while jobs.len() < COMMIT_BATCHES
-                && let Ok(job) = self.jobs.try_recv()
-            {
-                jobs.push(job);
-            }
+        while let Some(jobs) = batch::next(&mut self.jobs, COMMIT_BATCHES) {
             self.commit(jobs);
         }
     }

@@ -14,7 +14,7 @@ struct ReasonLabels {
 }
 
 /// The audit log's metrics.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct AuditMetrics {
     open: Gauge,
     lines: Counter,

@@ -57,7 +57,7 @@ pub(super) fn open(shared: &Shared) -> Result<Option<Writer>, String> {
                     }),
                 ),
             );
-            Ok(Some(writer))
+            Ok(Some(writer.counting(shared.metrics().audit())))
         }
         Err(problem) => match config.place {
             AuditPlace::Dir(_) => Err(format!("{problem}; choose another place with audit.dir")),
@@ -97,10 +97,7 @@ pub(super) async fn write_down(shared: &Shared, events: Vec<Event>) -> bool {
     };
     let count = events.len() as u64;
     let failure = match audit.put(events).await {
-        Ok(new) => {
-            shared.metrics().audit().written(new);
-            return false;
-        }
+        Ok(_lines) => return false,
         Err(failure) => failure,
     };
     shared.metrics().audit().failed(failure);
