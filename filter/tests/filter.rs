@@ -15,6 +15,7 @@ mod host;
 mod story;
 
 use ark_gateway_core::record::{Outcome, Verdict};
+use ark_gateway_core::sync::SyncResponse;
 use proxy_wasm::types::Action;
 use serde_json::json;
 
@@ -426,6 +427,25 @@ fn a_sidecar_that_talks_nonsense_is_not_heard() {
             let gateway = story.request(&chat(false));
             story.end(gateway);
             assert!(story.only_record().stale, "{status} {body}");
+        });
+    }
+}
+
+#[test]
+fn a_message_that_breaks_off_or_goes_on_is_not_heard() {
+    let whole = ark_link::write_sync_response(&SyncResponse::default()).expect("a message");
+    let cuts = (0..whole.len()).map(|end| (whole[..end].to_vec(), true));
+    let longer = [whole.clone(), vec![0]].concat();
+    for (body, stale) in cuts.chain([(longer, true), (whole.clone(), false)]) {
+        alone(|| {
+            let mut story = Story::begin_with_sidecar();
+            story.now_ms(4_000);
+            story.tick();
+            story.sidecar_sends("200", &body);
+            story.now_ms(6_000);
+            let gateway = story.request(&chat(false));
+            story.end(gateway);
+            assert_eq!(story.only_record().stale, stale, "{body:?}");
         });
     }
 }

@@ -369,11 +369,6 @@ impl Exchange {
         self.model
     }
 
-    /// Another model answers than the one that was asked for.
-    pub fn served_by(&mut self, model: ModelId) {
-        self.model = Some(model);
-    }
-
     /// Whether no attempt has begun yet.
     #[must_use]
     pub fn is_untried(&self) -> bool {

@@ -10,7 +10,7 @@ mod stage;
 pub use page::{KeyPage, PageBytes};
 pub use stage::Stage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,32 @@ impl Paged {
             }
         }
     }
+}
+
+/// The indexes of keys by their public names, of those that are in these numbered pages. It reads them
+/// whole: for tools, not for requests.
+#[must_use]
+pub fn indexes_in<'a>(
+    pages: impl Iterator<Item = (usize, &'a PageBytes)>,
+    wanted: &BTreeSet<&str>,
+) -> BTreeMap<String, u32> {
+    let mut found = BTreeMap::new();
+    for (number, bytes) in pages {
+        let page = KeyPage::read(bytes.clone());
+        for record in 0..page.as_ref().map_or(0, KeyPage::len) {
+            let key = page.as_ref().and_then(|page| page.key(record));
+            if let Some(key) = key.filter(|key| wanted.contains(key.id.as_str())) {
+                found.insert(key.id.clone(), index_of(number, record));
+            }
+        }
+    }
+    found
+}
+
+/// The number of the page that a key's index points into.
+#[must_use]
+pub fn page_of(index: u32) -> usize {
+    place_of(index).0
 }
 
 /// Has everything in a snapshot that names a key by its index name it by another one.

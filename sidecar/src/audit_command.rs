@@ -173,5 +173,6 @@ fn for_people(entry: &Entry<'_>) -> String {
             }
         }
     }
-    line
+    // Names come from clients and files: none of them begins a line, or speaks to the terminal.
+    line.replace(char::is_control, "\u{fffd}")
 }

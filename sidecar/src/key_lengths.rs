@@ -1,8 +1,9 @@
 //! How long the answers to single keys are: of the keys that ask most, and only where that is another
 //! length than the model's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ark_gateway_core::keys::{self, PageBytes};
 use ark_gateway_core::score::{KeyLengths, MOST_KEY_LENGTHS, ModelScore};
 use ark_gateway_core::snapshot::{ModelId, Snapshot, SnapshotVersion};
 
@@ -19,14 +20,19 @@ const LEAST_ANSWERS: f32 = 20.0;
 /// By how much of the model's a key's mean or P99 must be off to be told.
 const APART: f32 = 0.25;
 
+/// A snapshot without its keys, and their pages.
+pub type Keyed<'a> = (&'a Snapshot, &'a [PageBytes]);
+
 /// What is followed.
 #[derive(Default)]
 pub struct ByKey {
     /// By the model's and the key's names.
     followed: BTreeMap<(String, String), Lengths>,
     turned_away: u32,
-    /// Places of keys in a snapshot.
-    places: (SnapshotVersion, BTreeMap<String, Option<u32>>),
+    /// The snapshot of the indexes.
+    version: SnapshotVersion,
+    /// Of keys that are told; `None` for those that are not in the snapshot.
+    indexes: BTreeMap<String, Option<u32>>,
 }
 
 impl ByKey {
@@ -65,12 +71,10 @@ impl ByKey {
         }
     }
 
-    /// What the workers are to be told, by the snapshot's places; `models` has its models' lengths.
-    pub fn told(&mut self, snapshot: &Snapshot, models: &[ModelScore], now: Ms) -> Vec<KeyLengths> {
-        if self.places.0 != snapshot.version {
-            self.places = (snapshot.version.clone(), BTreeMap::new());
-        }
-        let mut found: Vec<(f32, KeyLengths)> = Vec::new();
+    /// What the workers are to be told, by the snapshot's indexes; `models` has its models' lengths.
+    pub fn told(&mut self, paged: Keyed<'_>, models: &[ModelScore], now: Ms) -> Vec<KeyLengths> {
+        let (snapshot, pages) = paged;
+        let mut found: Vec<(f32, &str, KeyLengths)> = Vec::new();
         for ((model, key), lengths) in &self.followed {
             let answers = lengths.answers(now);
             if answers < LEAST_ANSWERS {
@@ -82,36 +86,52 @@ impl ByKey {
             let (Some(at), Some(usual), Some((mean, long))) = (at, usual, learnt) else {
                 continue;
             };
-            if !is_apart(usual, mean, long) {
-                continue;
-            }
-            let places = &mut self.places.1;
-            let place = *places.entry(key.clone()).or_insert_with(|| {
-                let at = snapshot.keys.iter().position(|spec| spec.id == *key);
-                at.and_then(|at| u32::try_from(at).ok())
-            });
-            if let (Some(key), Ok(model)) = (place, u16::try_from(at)) {
+            if let Ok(model) = u16::try_from(at)
+                && is_apart(usual, mean, long)
+            {
                 let told = KeyLengths {
-                    key,
+                    key: 0,
                     model: ModelId(model),
                     output_tokens: mean,
                     long_output_tokens: long,
                 };
-                found.push((answers, told));
+                found.push((answers, key, told));
             }
         }
-        // Places of keys that are no longer followed.
-        let followed = &self.followed;
-        let is_followed = |key: &String| followed.keys().any(|(_, of)| of == key);
-        if self.places.1.len() > MOST_FOLLOWED {
-            self.places.1.retain(|key, _| is_followed(key));
+        let keys: BTreeSet<&str> = found.iter().map(|(_, key, _)| *key).collect();
+        if self.version != snapshot.version || !keys.iter().all(|k| self.indexes.contains_key(*k)) {
+            self.indexes = indexes(&self.indexes, pages, &keys);
+            self.version = snapshot.version.clone();
         }
-        found.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-        found.truncate(MOST_KEY_LENGTHS);
-        let mut told: Vec<KeyLengths> = found.into_iter().map(|(_, told)| told).collect();
+        found.sort_by(|(a, ..), (b, ..)| b.total_cmp(a));
+        let indexes = &self.indexes;
+        let placed = found.into_iter().filter_map(|(_, key, told)| {
+            let key = indexes.get(key).copied().flatten()?;
+            Some(KeyLengths { key, ..told })
+        });
+        let mut told: Vec<KeyLengths> = placed.take(MOST_KEY_LENGTHS).collect();
         told.sort_by_key(|of| (of.key, of.model.0));
         told
     }
+}
+
+/// Where keys are now: most are in the page in which they were.
+fn indexes(
+    before: &BTreeMap<String, Option<u32>>,
+    pages: &[PageBytes],
+    wanted: &BTreeSet<&str>,
+) -> BTreeMap<String, Option<u32>> {
+    let known = wanted.iter().filter_map(|key| *before.get(*key)?);
+    let near: BTreeSet<usize> = known.map(keys::page_of).collect();
+    let near = pages.iter().enumerate().filter(|(n, _)| near.contains(n));
+    let mut found = keys::indexes_in(near, wanted);
+    let missing = wanted.iter().filter(|key| !found.contains_key(**key));
+    let missing: BTreeSet<&str> = missing.copied().collect();
+    if !missing.is_empty() {
+        found.extend(keys::indexes_in(pages.iter().enumerate(), &missing));
+    }
+    let indexes = wanted.iter().map(|key| (*key, found.get(*key).copied()));
+    indexes.map(|(key, at)| (key.to_owned(), at)).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "tokens of one answer")]
@@ -138,6 +158,12 @@ pub fn differ(old: &[KeyLengths], new: &[KeyLengths]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use ark_gateway_core::keys::{KeyPage, Paged};
+    use ark_gateway_core::policy::Policy;
+    use ark_gateway_core::snapshot::KeySpec;
+
     use crate::replay::testing::snapshot;
 
     fn usual(tokens: u32) -> [ModelScore; 1] {
@@ -149,26 +175,37 @@ mod tests {
 
     #[test]
     fn a_key_with_other_answers_is_told_and_forgotten_with_the_minutes() {
-        let snapshot = snapshot(&["a"]);
-        let id = snapshot.keys[0].id.clone();
+        let mut whole = snapshot(&["a"]);
+        let id = whole.keys[0].id.clone();
+        // Many, so that there are pages.
+        for n in 0..1_000_u32 {
+            whole.keys.push(KeySpec {
+                id: format!("other-{n}"),
+                sha256: format!("{:064x}", u128::from(n) << 100),
+                ..whole.keys[0].clone()
+            });
+        }
+        let Paged { snapshot, pages } = Paged::of(whole).unwrap();
+        assert!(pages.len() > 1 && snapshot.keys.is_empty());
+        let read = |page: &PageBytes| Arc::new(KeyPage::read(page.clone()).unwrap());
+        let policy = Policy::with_pages(snapshot.clone(), pages.iter().map(read).collect());
+        let policy = policy.unwrap();
+        let (index, _) = policy.key_named(&id).unwrap();
+        let paged: Keyed<'_> = (&snapshot, &pages);
         let mut keys = ByKey::default();
         for _ in 0..30 {
             keys.record(("m", &id), 900, 1_000);
             keys.record(("m", "stranger"), 900, 1_000);
             keys.record(("other", &id), 900, 1_000);
         }
-        assert_eq!(
-            keys.told(&snapshot, &usual(900), 2_000),
-            [],
-            "as all others"
-        );
-        let told = keys.told(&snapshot, &usual(50), 2_000);
+        assert_eq!(keys.told(paged, &usual(900), 2_000), [], "as all others");
+        let told = keys.told(paged, &usual(50), 2_000);
         assert_eq!(told.len(), 1);
-        assert_eq!((told[0].key, told[0].model), (0, ModelId(0)));
+        assert_eq!((told[0].key, told[0].model), (index, ModelId(0)));
         assert_eq!(told[0].output_tokens, 900);
-        assert_eq!(keys.told(&snapshot, &usual(50), 3_600_000), []);
+        assert_eq!(keys.told(paged, &usual(50), 3_600_000), []);
         keys.retain(|model| model == "other");
-        assert_eq!(keys.told(&snapshot, &usual(50), 2_000), []);
+        assert_eq!(keys.told(paged, &usual(50), 2_000), []);
     }
 
     #[test]

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ark_gateway_core::record::{AttemptRecord, Outcome, Record, Verdict};
 use ark_gateway_core::score::{KeyLengths, ModelScore};
-use ark_gateway_core::snapshot::Snapshot;
 
 use crate::Ms;
 use crate::forecast::Forecaster;
 use crate::headroom::{Account, Fill, Shown, Told};
-use crate::key_lengths::ByKey;
+use crate::key_lengths::{ByKey, Keyed};
 use crate::memory::Lengths;
 use crate::meter::Limits;
 use crate::probing::is_probe;
@@ -207,11 +206,11 @@ impl Observations {
     /// How long the answers of models to single keys are, where that is another length than `models` say.
     pub fn key_lengths(
         &mut self,
-        snapshot: &Snapshot,
+        paged: Keyed<'_>,
         models: &[ModelScore],
         now: Ms,
     ) -> Vec<KeyLengths> {
-        self.key_lengths.told(snapshot, models, now)
+        self.key_lengths.told(paged, models, now)
     }
 
     /// How long the answers of a model are.

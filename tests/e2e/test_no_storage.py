@@ -154,28 +154,31 @@ def operate(stack: Stack) -> None:
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """An Ark through which all of it has gone, before and after a crash of the sidecar and of a VM."""
-    patch = pytest.MonkeyPatch()
     trapping = tmp_path_factory.mktemp("filter") / "ark_filter.wasm"
     module = parts.filter_module().read_bytes()
     trapping.write_bytes(with_trap(module, "proxy_on_request_trailers"))
-    patch.setattr(parts, "filter_module", lambda: trapping)
-    patch.setenv("ARK_LOG", "debug")
-    with patch.context(), make_stack(FLEET, text, KEYS, admin_token=ADMIN_TOKEN) as stack:
-        pass_through(stack)
-        operate(stack)
-        stack.sidecar.kill()
-        ask(stack.client(CLIENT_KEY), "all", f"*={SAY}", True)
-        stack.start_sidecar()
-        stack.await_ready()
-        assert send_with_trailers(stack.gateway_port) in (401, 500, 503)
-        client = stack.client(CLIENT_KEY)
-        eventually(lambda: client.chat("all").status == 200, 20, "served after a trap")
-        ask(client, "all", f"*={SAY}", True)
-        last = client.chat("all")
-        eventually(lambda: last.request_id in audited(stack), 10, "the last request is settled")
-        client.close()
-        yield stack
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "filter_module", lambda: trapping)
+        patch.setenv("ARK_LOG", "debug")
+        with make_stack(FLEET, text, KEYS, admin_token=ADMIN_TOKEN) as stack:
+            use(stack)
+            yield stack
+
+
+def use(stack: Stack) -> None:
+    pass_through(stack)
+    operate(stack)
+    stack.sidecar.kill()
+    ask(stack.client(CLIENT_KEY), "all", f"*={SAY}", True)
+    stack.start_sidecar()
+    stack.await_ready()
+    assert send_with_trailers(stack.gateway_port) in (401, 500, 503)
+    client = stack.client(CLIENT_KEY)
+    eventually(lambda: client.chat("all").status == 200, 20, "served after a trap")
+    ask(client, "all", f"*={SAY}", True)
+    last = client.chat("all")
+    eventually(lambda: last.request_id in audited(stack), 10, "the last request is settled")
+    client.close()
 
 
 def audited(stack: Stack) -> str:

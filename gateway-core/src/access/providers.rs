@@ -63,4 +63,10 @@ impl ProviderSet {
         let [w, x, y, z] = other.0;
         self.and(Self([!w, !x, !y, !z]))
     }
+
+    /// Whether nobody is in it.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }

@@ -447,6 +447,36 @@ proptest! {
     }
 }
 
+/// Takes a provider away.
+fn without(provider: u16) -> AccessRule {
+    AccessRule {
+        providers: Some(ProviderSet::default().with(ProviderId(provider))),
+        ..deny("without")
+    }
+}
+
+#[test]
+fn what_serves_instead_has_stand_ins_of_its_own() {
+    let mut snapshot = testing::demo();
+    snapshot.models[0].rules.fallback = vec![SMALL];
+    let mut third = snapshot.models[1].clone();
+    third.name = "third".into();
+    snapshot.models.push(third);
+    snapshot.models[1].rules.fallback = vec![ModelId(2)];
+    let no_third = AccessRule {
+        models: Some(vec![ModelId(2)]),
+        ..deny("no-third")
+    };
+    let rules = spec(vec![no_third, allow("all")]);
+    let mut exchange = of(snapshot, &rules, Endpoint::ChatCompletions);
+    exchange.check_access(0, || None).unwrap();
+    exchange.inspected("big", false).unwrap();
+    let stand_ins = |exchange: &Exchange| exchange.admission().unwrap().requires.stand_ins;
+    assert_eq!(stand_ins(&exchange), Some(1));
+    exchange.served_by(SMALL);
+    assert_eq!(stand_ins(&exchange), Some(0));
+}
+
 #[test]
 fn a_fallback_stands_in_by_the_same_rule_only() {
     let small = |rule: AccessRule| AccessRule {
@@ -463,6 +493,18 @@ fn a_fallback_stands_in_by_the_same_rule_only() {
                 ..allow("big")
             }],
             false,
+        ),
+        (vec![small(without(0)), allow("all")], false),
+        (vec![without(0), allow("all")], true),
+        (
+            vec![
+                AccessRule {
+                    models: Some(vec![BIG]),
+                    ..without(0)
+                },
+                allow("all"),
+            ],
+            true,
         ),
     ] {
         let mut snapshot = testing::demo();

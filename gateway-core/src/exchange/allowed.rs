@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::Exchange;
-use crate::access::{Alive, Asked, Breach, Ceiling, Denied, Head, Identity};
+use crate::access::{Alive, Asked, Breach, Ceiling, Denied, Grant, Head, Identity, ProviderSet};
 use crate::limit::Nanos;
 use crate::record::Endpoint;
 use crate::reject::{Reject, RejectCode};
@@ -21,6 +21,8 @@ pub(super) struct Allowed {
     alive: Alive,
     /// Which rule decided, once one has: `None` is the default.
     rule: Option<Option<u16>>,
+    /// What that rule grants for the model that was asked for.
+    grant: Option<Grant>,
 }
 
 impl Exchange {
@@ -34,6 +36,7 @@ impl Exchange {
                 head: None,
                 alive: Alive::default(),
                 rule: None,
+                grant: None,
             });
         }
     }
@@ -108,6 +111,7 @@ impl Exchange {
             head: Some(head),
             alive,
             rule: None,
+            grant: None,
         });
         any.map_err(|denied| self.denied(denied, Breach::Request))
     }
@@ -127,38 +131,56 @@ impl Exchange {
             Ok(grant) => grant,
             Err(denied) => return Err(self.denied(denied, Breach::Model)),
         };
-        let all = crate::access::ProviderSet::first(self.policy.snapshot().providers.len());
+        let all = ProviderSet::first(self.policy.snapshot().providers.len());
         let required = spec.rules.get(usize::from(grant.rule));
         let mut required = required.map(|r| r.requires.requirement).unwrap_or_default();
         required.providers = grant.providers.map(|set| set.and(all));
         required.rule = Some(grant.rule);
-        let asked = self.policy.model(model);
-        required.stand_ins = asked.map(|asked| {
-            let fallbacks = (0u32..64).zip(&asked.rules.fallback);
-            let same = fallbacks.filter(|(_, other)| {
-                let other = spec.judge(list, allowed.alive, **other);
-                other.is_ok_and(|other| other.rule == grant.rule)
-            });
-            same.fold(0, |bits, (at, _)| bits | 1 << at)
-        });
-        if let Some(admission) = &mut self.admission {
-            admission.requires = admission.requires.and(required);
-        }
         if let Some(allowed) = &mut self.allowed {
             allowed.rule = Some(Some(grant.rule));
+            allowed.grant = Some(grant);
+        }
+        required.stand_ins = self.stand_ins(model);
+        if let Some(admission) = &mut self.admission {
+            admission.requires = admission.requires.and(required);
         }
         Ok(())
     }
 
-    /// Whether another model may serve instead of the one that was asked for: by the same rule.
+    /// Another model serves instead of the one that was asked for; see [`Exchange::stands_in`]. From then
+    /// on its fallbacks are those that the admission speaks of.
+    pub fn served_by(&mut self, model: ModelId) {
+        self.model = Some(model);
+        let stand_ins = self.stand_ins(model);
+        if let Some(admission) = &mut self.admission {
+            admission.requires.stand_ins = stand_ins;
+        }
+    }
+
+    /// Which fallbacks of `model` may serve instead of the model that was asked for, a bit each; `None`
+    /// without rules: all.
+    fn stand_ins(&self, model: ModelId) -> Option<u64> {
+        self.allowed.as_ref()?.grant?;
+        let fallbacks = (0u32..64).zip(&self.policy.model(model)?.rules.fallback);
+        let allowed = fallbacks.filter(|(_, other)| self.stands_in(**other));
+        Some(allowed.fold(0, |bits, (at, _)| bits | 1 << at))
+    }
+
+    /// Whether another model may serve instead of the one that was asked for: by the same rule, and by
+    /// every provider that may serve that one.
     #[must_use]
     pub fn stands_in(&self, model: ModelId) -> bool {
         let (Some(list), Some(allowed)) = (self.rules(), &self.allowed) else {
             return true;
         };
         let access = &self.policy.snapshot().access;
-        let other = access.judge(list, allowed.alive, model);
-        other.is_ok_and(|other| allowed.rule == Some(Some(other.rule)))
+        let of = |grant: Grant| grant.providers.unwrap_or(ProviderSet::ALL);
+        match (access.judge(list, allowed.alive, model), allowed.grant) {
+            (Ok(other), Some(own)) => {
+                other.rule == own.rule && of(own).without(of(other)).is_none()
+            }
+            (_, _) => false,
+        }
     }
 
     /// Whether the router itself refuses the client's request, as it did not come whole or in good form,

@@ -103,9 +103,6 @@ fn clean(value: &mut Value) {
 /// A text without secrets and personal data, and not too long.
 fn cleaned(text: &str) -> String {
     let masked = ark_redact::mask(text);
-    let mut end = masked.len().min(TEXT_LIMIT_BYTES);
-    while !masked.is_char_boundary(end) {
-        end -= 1;
-    }
+    let end = masked.floor_char_boundary(TEXT_LIMIT_BYTES);
     masked.get(..end).unwrap_or_default().to_owned()
 }

@@ -87,18 +87,21 @@ impl Store {
         let mut seen = BTreeMap::new();
         let files = files::list(dir).map_err(say)?;
         let last = files.last().cloned();
-        let (mut link, mut tail, mut begun_ms) = (None, Tail::None, None);
-        for (_, path) in files.iter().rev() {
-            let scanned = scan(path, &mut seen).map_err(say)?;
-            if Some(path) == last.as_ref().map(|(_, path)| path) {
-                (tail, begun_ms) = (scanned.tail, scanned.begun_ms);
-            }
-            link = scanned.link;
-            if link.is_some() {
+        let (mut link, mut tail, mut begun_ms): (Option<Link>, _, _) = (None, Tail::None, None);
+        for (age, (_, path)) in files.iter().rev().enumerate() {
+            // The file before the newest one tells which records of workers are in the log: what they
+            // resend may have been written just before the new file was begun.
+            if age > 1 && link.is_some() {
                 break;
             }
+            let scanned = scan(path, &mut seen).map_err(say)?;
+            if age == 0 {
+                (tail, begun_ms) = (scanned.tail, scanned.begun_ms);
+            }
+            link = link.or(scanned.link);
         }
         let link = link.unwrap_or_default();
+        let first = last.as_ref().map_or(1, |(first, _)| *first);
         let path = match &last {
             Some((_, path)) => path.clone(),
             None => dir.join(files::name(1)),
@@ -115,7 +118,7 @@ impl Store {
             is_dirty: false,
             _lock: lock,
         };
-        store.mend(tail, now_ms).map_err(say)?;
+        store.mend(tail, first, now_ms).map_err(say)?;
         Ok(store)
     }
 
@@ -125,8 +128,9 @@ impl Store {
         &self.link
     }
 
-    /// Says what the last process left behind, instead of dropping it.
-    fn mend(&mut self, tail: Tail, now_ms: u64) -> io::Result<()> {
+    /// Says what the last process left behind in the file that begins with line `first`, instead of
+    /// dropping it.
+    fn mend(&mut self, tail: Tail, first: u64, now_ms: u64) -> io::Result<()> {
         match tail {
             Tail::None => Ok(()),
             Tail::Unended => self.write(b"\n"),
@@ -145,8 +149,10 @@ impl Store {
                     line,
                     "the audit log was changed; a new chain begins behind it"
                 );
+                // Beyond what the changed file can hold, so that it is left as it was found.
+                let behind = first.saturating_add(line);
                 self.link = Link {
-                    sequence: self.link.sequence.max(line),
+                    sequence: self.link.sequence.max(behind),
                     hash: Link::default().hash,
                 };
                 self.begin_file(now_ms)?;
@@ -233,9 +239,10 @@ impl Store {
             .dir
             .join(files::name(self.link.sequence.saturating_add(1)));
         self.file.sync_data()?;
-        self.file = append_to(&path)?;
+        let file = append_to(&path)?;
         File::open(&self.dir)?.sync_all()?;
-        (self.file_bytes, self.begun_ms) = (0, now_ms);
+        (self.file_bytes, self.begun_ms) = (file.metadata()?.len(), now_ms);
+        self.file = file;
         tracing::info!(
             sequence = self.link.sequence,
             head = self.link.hash,
@@ -309,7 +316,8 @@ fn remember(seen: &mut BTreeMap<String, u64>, worker: &str, record: u64) {
     if seen.len() >= MOST_WORKERS && !seen.contains_key(worker) {
         seen.pop_first();
     }
-    seen.insert(worker.to_owned(), record);
+    let newest = seen.entry(worker.to_owned()).or_default();
+    *newest = record.max(*newest);
 }
 
 fn scan(path: &Path, seen: &mut BTreeMap<String, u64>) -> io::Result<Scanned> {

@@ -28,6 +28,12 @@ fn of_record(worker: &str, record: u64) -> Event {
     }
 }
 
+fn request(worker: &str, sequence: u64) -> Event {
+    let mut record = crate::testing::record(Vec::new());
+    record.sequence = sequence;
+    Event::of_request(worker, &record)
+}
+
 /// A log of so many lines over several files.
 fn written(dir: &Path, lines: u64) {
     let mut store = Store::open(dir, RULES, 0).unwrap();
@@ -109,11 +115,7 @@ fn what_a_killed_process_left_is_marked_and_not_dropped() {
 #[test]
 fn a_record_that_is_sent_twice_is_written_once_also_after_a_restart() {
     let dir = TempDir::new();
-    let record = |sequence| {
-        let mut record = crate::testing::record(Vec::new());
-        record.sequence = sequence;
-        Event::of_request("w1", &record)
-    };
+    let record = |sequence| request("w1", sequence);
     let mut store = Store::open(dir.path(), RULES, 0).unwrap();
     assert_eq!(store.append(&[record(1), record(2)], 1).unwrap(), 2);
     assert_eq!(store.append(&[record(2), record(3)], 1).unwrap(), 1);
@@ -123,6 +125,34 @@ fn a_record_that_is_sent_twice_is_written_once_also_after_a_restart() {
     assert_eq!(store.append(&[of_record("w2", 1)], 2).unwrap(), 1);
     drop(store);
     assert_eq!(check(dir.path(), None).unwrap().lines, 5);
+}
+
+#[test]
+fn a_record_of_the_file_before_is_known_after_a_restart() {
+    let dir = TempDir::new();
+    let mut store = Store::open(dir.path(), RULES, 0).unwrap();
+    assert_eq!(store.append(&[request("w1", 7)], 0).unwrap(), 1);
+    let aged = RULES.rotate_ms;
+    assert_eq!(store.append(&[request("w2", 1)], aged).unwrap(), 1);
+    assert_eq!(paths(dir.path()).len(), 2);
+    drop(store);
+    let mut store = Store::open(dir.path(), RULES, aged).unwrap();
+    assert_eq!(store.append(&[request("w1", 7)], aged).unwrap(), 0);
+}
+
+#[test]
+fn a_file_whose_first_line_was_changed_is_left_as_it_was_found() {
+    let dir = TempDir::new();
+    written(dir.path(), 30);
+    let file = paths(dir.path()).pop().unwrap();
+    let changed = fs::read_to_string(&file)
+        .unwrap()
+        .replacen("\"at_ms\":", "\"at_ms\":1", 1);
+    fs::write(&file, &changed).unwrap();
+    written(dir.path(), 1);
+    assert_eq!(fs::read_to_string(&file).unwrap(), changed);
+    assert_ne!(paths(dir.path()).pop().unwrap(), file, "a file of its own");
+    assert_eq!(check(dir.path(), None).unwrap_err().file, file);
 }
 
 #[test]

@@ -1,11 +1,8 @@
 //! Rules of access that can never match, and keys that none lets in.
 
-use std::collections::BTreeMap;
-
-use ark_gateway_core::access::{Effect, Identity, MOST_RULES_OF_CALLER};
+use ark_gateway_core::access::{Effect, MOST_RULES_OF_CALLER};
 
 use super::access::AccessConfig;
-use super::compile_access::roles_of;
 use super::words::nearest;
 use super::{Config, KeyConfig, KeyModelsConfig, Problem, WhoConfig};
 
@@ -33,6 +30,8 @@ struct Known<'a> {
     path: String,
     tenant: &'a str,
     key: &'a KeyConfig,
+    /// Tokens lend it to callers with roles of their own.
+    is_lent: bool,
 }
 
 impl Known<'_> {
@@ -42,9 +41,29 @@ impl Known<'_> {
             && is(&who.keys, &self.key.id)
             && (who.roles.is_empty() || who.roles.iter().any(|role| self.key.roles.contains(role)))
     }
+
+    /// Whether a caller with its rights may be meant.
+    fn may_be_meant(&self, who: &WhoConfig) -> bool {
+        let of_any_role = WhoConfig {
+            roles: Vec::new(),
+            ..who.clone()
+        };
+        self.is_meant(who) || (self.is_lent && self.is_meant(&of_any_role))
+    }
+
+    /// Whether every caller with its rights is meant.
+    fn is_always_meant(&self, who: &WhoConfig) -> bool {
+        self.is_meant(who) && (who.roles.is_empty() || !self.is_lent)
+    }
 }
 
 fn keys_of(config: &Config) -> Vec<Known<'_>> {
+    let with_roles = config.identity.jwt.iter();
+    let with_roles = with_roles.filter(|jwt| jwt.claims.roles.is_some());
+    let lent: Vec<&String> = with_roles
+        .flat_map(|jwt| jwt.key.iter().chain(jwt.keys.iter().map(|(_, key)| key)))
+        .collect();
+    let lent = &lent;
     let tenants = config.tenants.iter().enumerate();
     let keys = tenants.flat_map(|(t, tenant)| {
         let keys = tenant.keys.iter().enumerate();
@@ -52,6 +71,7 @@ fn keys_of(config: &Config) -> Vec<Known<'_>> {
             path: format!("tenants[{t}].keys[{k}]"),
             tenant: &tenant.name,
             key,
+            is_lent: lent.contains(&&key.id),
         })
     });
     keys.collect()
@@ -63,7 +83,7 @@ type Doubt = Option<(String, String)>;
 fn nobody(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
     let who = &rule.who;
     let is_sure = !who.keys.is_empty();
-    if !is_sure || keys.iter().any(|known| known.is_meant(who)) {
+    if !is_sure || keys.iter().any(|known| known.may_be_meant(who)) {
         return None;
     }
     let message = "can never match: none of its keys is of its tenants and has one of its roles";
@@ -119,16 +139,12 @@ fn shadowed(at: usize, rules: &[AccessConfig], keys: &[Known<'_>]) -> Doubt {
     let wider = before.find(|wide| decides(wide) && takes_all(wide, rule, keys))?;
     let message = format!(
         "can never match: {} before it decides on all of it",
-        wide_name(wider)
+        wider.name
     );
     Some((
         message,
         "the first rule that matches decides: put the narrower one first".to_owned(),
     ))
-}
-
-fn wide_name(rule: &AccessConfig) -> &str {
-    &rule.name
 }
 
 /// Whether nothing goes on past it.
@@ -169,9 +185,9 @@ fn takes_everybody(wide: &WhoConfig, narrow: &WhoConfig, keys: &[Known<'_>]) -> 
     let named = || {
         let mut own = keys
             .iter()
-            .filter(|known| known.is_meant(narrow))
+            .filter(|known| known.may_be_meant(narrow))
             .peekable();
-        own.peek().is_some() && own.all(|known| known.is_meant(wide))
+        own.peek().is_some() && own.all(|known| known.is_always_meant(wide))
     };
     by_name || (!narrow.keys.is_empty() && named())
 }
@@ -193,30 +209,19 @@ fn takes_hours(wide: &AccessConfig, narrow: &AccessConfig) -> bool {
 }
 
 fn warn_of_keys(config: &Config, keys: &[Known<'_>], warnings: &mut Vec<Problem>) {
-    let roles: BTreeMap<&str, &[String]> = roles_of(config);
     for known in keys {
-        let who = Identity {
-            tenant: known.tenant,
-            key: &known.key.id,
-            roles: roles
-                .get(known.key.id.as_str())
-                .copied()
-                .unwrap_or_default(),
-        };
-        let mut own = config
-            .access
-            .iter()
-            .filter(|rule| known.is_meant(&rule.who));
-        let count = own.clone().count();
+        let id = &known.key.id;
+        let rules = config.access.iter();
+        let count = rules.clone().filter(|r| known.is_meant(&r.who)).count();
+        let mut lets_in = rules.filter(|r| r.effect == Effect::Allow);
         let message = if count > MOST_RULES_OF_CALLER {
             format!(
-                "{count} access rules concern {}, at most {MOST_RULES_OF_CALLER} work: it is refused everything",
-                who.key
+                "{count} access rules concern {id}, at most {MOST_RULES_OF_CALLER} work: it is refused everything"
             )
-        } else if own.any(|rule| rule.effect == Effect::Allow) {
+        } else if lets_in.any(|rule| known.may_be_meant(&rule.who)) {
             continue;
         } else {
-            format!("no access rule allows {} anything", who.key)
+            format!("no access rule allows {id} anything")
         };
         warnings.push(Problem {
             path: known.path.clone(),

@@ -127,9 +127,8 @@ impl Control {
             id.ok_or_else(|| format!("there is no provider {name:?}"))
         };
         let key = |id: &String| {
-            let at = self.snapshot.keys.iter().position(|key| key.id == *id);
-            let at = at.and_then(|at| u32::try_from(at).ok());
-            at.ok_or_else(|| format!("there is no key {id:?}"))
+            let found = policy.key_named(id).map(|(index, _)| index);
+            found.ok_or_else(|| format!("there is no key {id:?}"))
         };
         let in_flight = question
             .in_flight

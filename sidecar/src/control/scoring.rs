@@ -35,7 +35,8 @@ impl Control {
         self.observations.advance(now);
         let targets = self.assess(now, |inputs, _| scores::assess(inputs, now));
         let models = self.lengths(now);
-        let lengths = self.observations.key_lengths(&self.snapshot, &models, now);
+        let keyed = (&self.snapshot, self.pages.as_slice());
+        let lengths = self.observations.key_lengths(keyed, &models, now);
         let canaries = self.canary_shares();
         let workers = u16::try_from(self.workers.live(now).count().max(1)).unwrap_or(u16::MAX);
         let told = &self.scores;

@@ -531,6 +531,7 @@ fn a_question_about_a_request_is_answered_or_refused_in_words() {
     assert_eq!(json["draw"], 255);
     assert!(json["newest_attempt_age_ms"]["a/m"].is_null());
     assert!(json.get("reproduced").is_none());
+    ask(r#"{"model": "m", "key": "demo"}"#).expect("the key is in a page");
     for (bad, part) in [
         (r#"{"model": "x"}"#, "there is no model \"x\"; there are m"),
         (r#"{"model": "m", "provider": "x"}"#, "no provider \"x\""),
@@ -539,6 +540,7 @@ fn a_question_about_a_request_is_answered_or_refused_in_words() {
             "no provider \"x\"",
         ),
         (r#"{"model": "m", "draw": "x"}"#, "hex digits"),
+        (r#"{"model": "m", "key": "x"}"#, "no key \"x\""),
     ] {
         let error = ask(bad).unwrap_err();
         assert!(error.contains(part), "{error}");

@@ -1,5 +1,7 @@
 //! Budgets for people and their tools: what is limited, what is left of it, and until when.
 
+use std::collections::BTreeSet;
+
 use ark_gateway_core::quota::{Mode, QuotaSpec, Span, Unit};
 use serde::{Deserialize, Serialize};
 
@@ -139,12 +141,11 @@ impl BudgetsQuestion {
             let mut rows: Vec<Budget> = heard.map(|shown| of_counter(limit, shown)).collect();
             if let Some(compiled) = compiled {
                 let span = compiled.window.at(now_s, &spec.calendars);
-                for (tenant, key) in unheard(config, limit) {
-                    let known = rows.iter().any(|b| b.tenant == tenant && b.key == key);
-                    if !known {
-                        rows.push(unused(limit, (tenant, key), span));
-                    }
-                }
+                let names = rows.iter().map(|b| (b.tenant.clone(), b.key.clone()));
+                let known: BTreeSet<(String, String)> = names.collect();
+                let others = unheard(config, limit).into_iter();
+                let others = others.filter(|name| !known.contains(name));
+                rows.extend(others.map(|name| unused(limit, name, span)));
             }
             budgets.extend(rows.into_iter().filter(|row| self.wants(row, limit.of)));
         }

@@ -155,13 +155,30 @@ async fn change(shared: &Shared, who: &Who, request: Request<Incoming>) -> Reply
     }
 }
 
+/// How paths of the admin port begin.
+pub(super) const PATHS: [&str; 17] = [
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/v1/scores",
+    "/v1/config",
+    "/v1/keys",
+    "/v1/providers",
+    "/v1/canaries",
+    "/v1/drains",
+    "/v1/commands",
+    "/v1/shadows",
+    "/v1/spend",
+    "/v1/budgets",
+    "/v1/forecast",
+    "/v1/limits",
+    "/v1/audit",
+    "/v1/explain",
+];
+
 fn nothing_here() -> Reply {
-    http::text(
-        StatusCode::NOT_FOUND,
-        "not found; there are /healthz /readyz /metrics /v1/scores /v1/config /v1/keys \
-         /v1/providers /v1/canaries /v1/drains /v1/commands /v1/shadows /v1/spend /v1/budgets /v1/forecast \
-         /v1/limits /v1/audit /v1/explain",
-    )
+    let there = format!("not found; there are {}", PATHS.join(" "));
+    http::text(StatusCode::NOT_FOUND, &there)
 }
 
 async fn explain(shared: &Shared, request: Request<Incoming>) -> Reply {

@@ -6,27 +6,13 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::access::Who;
+use super::admin_api::PATHS;
 use super::shared::{Shared, unix_ms};
 use crate::audit::{Audit, Event, Rules, Store, Writer};
 use crate::config::{AuditConfig, AuditPlace, Durability, OnLedgerFailure};
 
 const MIB: u64 = 1 << 20;
 const HOUR_MS: u64 = 3_600_000;
-/// How paths of the admin port begin.
-const KNOWN: [&str; 12] = [
-    "/v1/keys",
-    "/v1/drains",
-    "/v1/canaries",
-    "/v1/explain",
-    "/v1/spend",
-    "/v1/config",
-    "/v1/audit",
-    "/v1/limits",
-    "/v1/providers",
-    "/v1/scores",
-    "/v1/forecast",
-    "/metrics",
-];
 
 /// Opens the log where the operator wants it, or in the state directory.
 ///
@@ -139,7 +125,7 @@ pub(super) fn changed(shared: &Shared, who: &Who, action: &str, details: Value) 
 pub(super) fn refused(shared: &Shared, request: (&str, &str), status: StatusCode, reason: &str) {
     let (method, path) = request;
     // Whoever reaches the port chooses the path: only what Ark knows of it is written down.
-    let path = KNOWN
+    let path = PATHS
         .iter()
         .find(|known| path.starts_with(**known))
         .unwrap_or(&"other");

@@ -133,17 +133,17 @@ struct What {
 fn read_what(node: &Node<'_>, names: &Names) -> Option<What> {
     let mut fields = node.fields()?;
     let models = fields.maybe("models", |node| {
-        let models = some(node, |item| read_reference(item, "model", &names.models))?;
-        (models.len() <= MOST_MODELS).then_some(models)
+        some_of(node, MOST_MODELS, |item| {
+            read_reference(item, "model", &names.models)
+        })
     });
     let endpoints = fields.maybe("endpoints", |node| {
         some(node, |item| item.one_of(&ENDPOINTS))
     });
     let providers = fields.maybe("providers", |node| {
-        let providers = some(node, |item| {
+        some_of(node, MOST_PROVIDERS, |item| {
             read_reference(item, "provider", &names.providers)
-        })?;
-        (providers.len() <= MOST_PROVIDERS).then_some(providers)
+        })
     });
     let priorities = fields.maybe("priorities", |node| {
         some(node, |item| item.one_of(&tenant::PRIORITIES))
@@ -250,7 +250,15 @@ pub(super) fn read_roles(node: &Node<'_>) -> Option<Vec<String>> {
 
 /// A list of at least one; an empty one would never match.
 fn some<'a, T>(node: &Node<'a>, read: impl FnMut(&Node<'a>) -> Option<T>) -> Option<Vec<T>> {
-    let read = node.each(MOST_NAMES, read)?;
+    some_of(node, MOST_NAMES, read)
+}
+
+fn some_of<'a, T>(
+    node: &Node<'a>,
+    most: usize,
+    read: impl FnMut(&Node<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let read = node.each(most, read)?;
     match read.is_empty() {
         true => node.problem_with_hint(
             "names nothing: the rule can never match",

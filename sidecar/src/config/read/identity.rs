@@ -69,7 +69,7 @@ fn read_jwt(node: &Node<'_>, names: &Names) -> Option<JwtConfig> {
         _ => {
             return node.problem_with_hint(
                 "must say whose rights its callers have, in one way",
-                "key: ID for all of them, or claims: {tenant: CLAIM} with keys: {VALUE: ID, …}",
+                "key: ID for all of them, or claims: {tenant: CLAIM} with keys: [{tenant: VALUE, key: ID}, …]",
             );
         }
     }
@@ -123,25 +123,20 @@ fn read_algorithms(node: &Node<'_>) -> Option<Vec<Algorithm>> {
 }
 
 fn read_keys(node: &Node<'_>, names: &Names) -> Option<Vec<(String, String)>> {
-    let mut all = Vec::new();
-    let mut is_clean = true;
-    for item in node.items(MOST_TENANTS)? {
+    let mut all = node.each(MOST_TENANTS, |item| {
         let mut fields = item.fields()?;
         let value = fields.must("tenant", text);
         let key = fields.must("key", |node| read_reference(node, "key", &names.keys));
         fields.finish(SECRET_HINT)?;
-        match (value, key) {
-            (Some(value), Some(key)) => all.push((value, key)),
-            _ => is_clean = false,
-        }
-    }
+        Some((value?, key?))
+    })?;
     let given = all.len();
     all.sort();
     all.dedup_by(|a, b| a.0 == b.0);
     if all.len() < given {
         return node.problem("names a tenant twice");
     }
-    is_clean.then_some(all)
+    Some(all)
 }
 
 fn read_claims(node: &Node<'_>) -> Option<ClaimsConfig> {

@@ -149,6 +149,21 @@ fn what_can_never_match_is_doubtful() {
 }
 
 #[test]
+fn a_role_may_come_with_a_token() {
+    let boss = "  - {name: boss, effect: allow, who: {keys: [web], roles: [boss]}}\n  - {name: web, effect: deny, who: {keys: [web]}}\n";
+    let tokens = "identity:\n  jwt:\n    - {name: sso, issuer: \"https://sso.example.com\", audiences: [ark], key: web, claims: {roles: roles}, jwks: {file: /etc/ark/jwks.json}}\n";
+    let held = "        roles: [boss]\n";
+    assert_eq!(doubts(boss, "").len(), 2);
+    assert_eq!(
+        doubts(boss, held),
+        ["access[1]: web can never match: boss before it decides on all of it"]
+    );
+    for key in ["", held] {
+        assert!(doubts(&format!("{boss}{tokens}"), key).is_empty());
+    }
+}
+
+#[test]
 fn a_key_that_nothing_lets_in_is_doubtful() {
     assert_eq!(
         doubts("  - {name: none, effect: deny}\n", ""),
