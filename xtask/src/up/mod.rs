@@ -157,7 +157,12 @@ fn greet(port: u16, choice: &Choice, took: Duration) {
 
 fn watch(fleet: &mut Fleet) -> Outcome<()> {
     loop {
-        fleet.check()?;
+        let checked = fleet.check();
         stop::pause()?;
+        if checked.is_err() {
+            // Who stops all processes at once, as service managers do, stops this one too.
+            stop::pause()?;
+            return checked;
+        }
     }
 }
