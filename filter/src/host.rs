@@ -130,8 +130,7 @@ pub(crate) fn text_property(path: Vec<&str>) -> Option<String> {
 
 /// Where the request comes from, as Envoy knows it: never what the client says.
 pub(crate) fn source_address() -> Option<IpAddr> {
-    let bytes = hostcalls::get_property(vec!["source", "address"]).ok()??;
-    source_of(std::str::from_utf8(&bytes).ok()?)
+    source_of(&text_property(vec!["source", "address"])?)
 }
 
 /// The configuration of this plugin.

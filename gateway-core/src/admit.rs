@@ -1,6 +1,7 @@
 //! Who is calling, and what may they do: everything that request headers alone decide.
 
 use crate::compliance::Requirement;
+use crate::identity::token_in;
 use crate::limit::Nanos;
 use crate::policy::Policy;
 use crate::priority::Priority;
@@ -196,10 +197,7 @@ fn who<'p>(policy: &'p Policy, head: &RequestHead<'_>) -> Result<(u32, &'p KeySp
 /// # Errors
 /// 401 when there is none.
 pub fn presented_key<'a>(head: &RequestHead<'a>) -> Result<&'a str, Reject> {
-    let bearer = head.authorization.and_then(|value| {
-        let (scheme, key) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-    });
+    let bearer = head.authorization.and_then(token_in);
     match bearer.or(head.api_key) {
         Some(key) if !key.is_empty() => Ok(key),
         Some(_) | None => Err(Reject::new(RejectCode::MissingKey)),

@@ -165,16 +165,8 @@ pub struct TargetScore {
     pub hoped_failure_rate: Option<f32>,
     /// Next to nothing was ever seen of it: worth a try though it does not seem better, so that what does
     /// not explore finds it known.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference; in Wasm that is the smaller one"
-)]
-fn is_not(flag: &bool) -> bool {
-    !*flag
 }
 
 #[expect(

@@ -396,7 +396,7 @@ pub struct KeySpec {
     /// Whether `x-ark-provider` may pin a provider.
     pub may_pin: bool,
     /// Whether `x-ark-explain` shows it how its requests are routed.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_explain: bool,
     /// Its request limit.
     pub limit: Option<RequestLimit>,
@@ -410,14 +410,6 @@ pub struct KeySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<u32>,
     /// Whether providers may store what it sends, where its requests ask them to.
-    #[serde(default, skip_serializing_if = "is_not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_store: bool,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference; in Wasm that is the smaller one"
-)]
-fn is_not(flag: &bool) -> bool {
-    !*flag
 }

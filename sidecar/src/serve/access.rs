@@ -5,6 +5,7 @@
 //! here (DNS rebinding). A port that other machines reach shows, and changes nothing, until there are
 //! tokens.
 
+use ark_gateway_core::identity::token_in;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, StatusCode};
 
@@ -120,10 +121,7 @@ pub(super) fn admit(
 /// Finds the holder of the presented token. What is compared are digests of it, so that timing tells
 /// nothing of any token.
 fn known(tokens: &[AdminTokenConfig], headers: &HeaderMap) -> Result<Who, Refused> {
-    let presented = text(headers, &AUTHORIZATION).and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
+    let presented = text(headers, &AUTHORIZATION).and_then(token_in);
     let Some(token) = presented.filter(|t| !t.is_empty() && t.len() <= MAX_TOKEN_BYTES) else {
         return Err(refused(
             StatusCode::UNAUTHORIZED,
