@@ -38,6 +38,9 @@ pub(crate) enum Command {
         /// The configuration
         #[arg(default_value = "ark.yaml", env = "ARK_CONFIG")]
         file: PathBuf,
+        /// Check also that `ark serve` may serve the admin API at this address
+        #[arg(long, value_name = "IP:PORT")]
+        admin: Option<SocketAddr>,
     },
     /// Print configuration for others
     #[command(subcommand)]
@@ -131,8 +134,8 @@ pub(crate) struct Serve {
         default_value = "127.0.0.1:8081"
     )]
     admin: SocketAddr,
-    /// Allow an --admin address that other machines can reach; without admin.tokens in the
-    /// configuration whoever reaches it may read
+    /// Allow an --admin address that other machines can reach though the configuration has no admin.tls,
+    /// or no admin.tokens: then whoever is between reads along, or whoever reaches it may read
     #[arg(long, env = "ARK_ADMIN_ALLOW_REMOTE")]
     admin_allow_remote: bool,
     /// Envoy's admin interface

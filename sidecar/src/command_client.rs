@@ -59,7 +59,12 @@ pub(crate) fn connect(args: &AdminArgs) -> Result<Admin, String> {
         }
         None => std::env::var("ARK_ADMIN_TOKEN").ok(),
     };
-    Admin::at(&args.url, token).map_err(|error| error.to_string())
+    let has_token = token.is_some();
+    let admin = Admin::at(&args.url, token, &args.tls.config()).map_err(|e| e.to_string())?;
+    if has_token && admin.is_in_clear() {
+        eprintln!("warning: the token travels in clear text; give the port TLS and write https://");
+    }
+    Ok(admin)
 }
 
 /// Waits for one answer.

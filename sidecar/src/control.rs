@@ -482,11 +482,17 @@ impl Control {
         self.material.jwks.get(name).cloned()
     }
 
+    /// What the admin port shows the next caller; `None` where it speaks plain HTTP.
+    #[must_use]
+    pub fn admin_tls(&self) -> Option<Arc<rustls::ServerConfig>> {
+        let tls = self.material.admin.as_ref();
+        tls.map(crate::material::AdminTls::server)
+    }
+
     /// Whom to tell of limits.
     #[must_use]
-    pub fn webhook(&self) -> Option<crate::config::Endpoint> {
-        let alerts = self.config.limit_alerts.as_ref();
-        alerts.map(|alerts| alerts.webhook.clone())
+    pub fn webhook(&self) -> Option<crate::config::LimitAlertsConfig> {
+        self.config.limit_alerts.clone()
     }
 
     /// Where to count.

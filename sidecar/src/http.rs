@@ -45,23 +45,41 @@ const HEADER_BUFFER_BYTES: usize = 64 * 1024;
 
 /// Where connections come from.
 pub trait Door: Send + 'static {
+    /// Somebody who has come.
+    type Knock: Send + 'static;
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    /// Waits for the next connection.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// What is known of a connection; each of its requests has it among its extensions.
+    type Via: Clone + Send + Sync + 'static;
+    /// Waits for the next one to come.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Knock>> + Send;
+    /// Lets one in, beside all others and within the time that its first headers have.
+    fn open(
+        knock: Self::Knock,
+    ) -> impl Future<Output = io::Result<(Self::Stream, Self::Via)>> + Send;
 }
 
 impl Door for UnixListener {
+    type Knock = tokio::net::UnixStream;
     type Stream = tokio::net::UnixStream;
-    async fn next(&self) -> io::Result<Self::Stream> {
+    type Via = ();
+    async fn next(&self) -> io::Result<Self::Knock> {
         self.accept().await.map(|(stream, _)| stream)
+    }
+    async fn open(knock: Self::Knock) -> io::Result<(Self::Stream, ())> {
+        Ok((knock, ()))
     }
 }
 
 impl Door for TcpListener {
+    type Knock = tokio::net::TcpStream;
     type Stream = tokio::net::TcpStream;
-    async fn next(&self) -> io::Result<Self::Stream> {
+    type Via = ();
+    async fn next(&self) -> io::Result<Self::Knock> {
         self.accept().await.map(|(stream, _)| stream)
+    }
+    async fn open(knock: Self::Knock) -> io::Result<(Self::Stream, ())> {
+        Ok((knock, ()))
     }
 }
 
@@ -83,8 +101,8 @@ where
             continue;
         }
         match door.next().await {
-            Ok(stream) => {
-                connections.spawn(serve_connection(stream, limits, handle.clone()));
+            Ok(knock) => {
+                connections.spawn(serve_knock::<D, H, F>(knock, limits, handle.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -94,13 +112,28 @@ where
     }
 }
 
-async fn serve_connection<S, H, F>(stream: S, limits: Limits, handle: H)
+async fn serve_knock<D, H, F>(knock: D::Knock, limits: Limits, handle: H)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    D: Door,
     H: Fn(Request<Incoming>) -> F + Send + Sync,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let service = service_fn(|request| {
+    match timeout(limits.header_wait, D::open(knock)).await {
+        Ok(Ok((stream, via))) => serve_connection((stream, via), limits, handle).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a connection was not let in"),
+        Err(_elapsed) => tracing::debug!("a connection did not greet in time"),
+    }
+}
+
+async fn serve_connection<S, V, H, F>((stream, via): (S, V), limits: Limits, handle: H)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+    H: Fn(Request<Incoming>) -> F + Send + Sync,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(via.clone());
         let reply = handle(request);
         async move { Ok::<_, Infallible>(reply.await) }
     });

@@ -39,6 +39,7 @@ pub mod shadows;
 pub mod supervise;
 #[cfg(test)]
 mod testing;
+pub mod tls;
 pub mod verdicts;
 pub mod window;
 pub mod workers;

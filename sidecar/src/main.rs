@@ -21,6 +21,7 @@ mod undumped;
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
             log_to_stderr(args.log_format);
             serve(args.into())
         }
-        Command::Check { file } => check(&file),
+        Command::Check { file, admin } => check(&file, admin),
         Command::Render(RenderCommand::Envoy(args)) => render(&args),
         Command::Explain(args) => explain_command::run(&args),
         Command::Prices(command) => prices_command::run(&command),
@@ -93,9 +94,9 @@ fn load(file: &Path) -> Result<Loaded, String> {
     Ok(Loaded::new(config))
 }
 
-fn check(file: &Path) -> Result<(), String> {
+fn check(file: &Path, admin: Option<SocketAddr>) -> Result<(), String> {
     let loaded = load(file)?;
-    check_material(&loaded.config)?;
+    check_material(&loaded.config, admin)?;
     for problem in config::warnings(&loaded.config, shared::today()) {
         eprintln!("warning: {problem}");
     }
@@ -128,11 +129,14 @@ fn check(file: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The files of the gateway's own keys and certificates, and of issuers' keys.
-fn check_material(config: &Config) -> Result<(), String> {
+/// The files of the gateway's own keys and certificates, and of issuers' keys; and whether they are all
+/// that the admin port needs where it is.
+fn check_material(config: &Config, admin: Option<SocketAddr>) -> Result<(), String> {
     let now_s = i64::try_from(shared::unix_ms() / 1_000).unwrap_or(i64::MAX);
     let mut problems = material::read(config).err().unwrap_or_default();
     problems.extend(material::out_of_time(config, now_s));
+    let admin = admin.into_iter();
+    problems.extend(admin.flat_map(|admin| serve::forbids(admin, false, config)));
     match problems.is_empty() {
         true => Ok(()),
         false => Err(Problems(problems).to_string()),

@@ -1,7 +1,9 @@
 //! The gateway's own keys and certificates, and issuers' keys: read from the files that `ark.yaml` names,
 //! judged before anything uses them, shown nowhere.
 
+mod admin;
 mod jwks;
+mod outgoing;
 mod pem;
 
 use std::collections::BTreeMap;
@@ -13,6 +15,7 @@ use zeroize::Zeroizing;
 use crate::config::{CertificateFiles, Config, JwksConfig, Problem};
 use crate::credential::Secret;
 
+pub use admin::AdminTls;
 use pem::Pair;
 
 /// Largest file that is read, in bytes: a bundle of all public authorities is a quarter of it.
@@ -27,6 +30,8 @@ pub struct Material {
     pub certificates: Vec<(Secret, Secret)>,
     /// The authorities of client certificates, PEM.
     pub clients: Option<Secret>,
+    /// What the admin port shows and asks for.
+    pub admin: Option<AdminTls>,
 }
 
 /// Reads all files of a configuration.
@@ -63,6 +68,12 @@ pub fn read(config: &Config) -> Result<Material, Vec<Problem>> {
             material.clients = taken(read, at, &mut problems);
         }
     }
+    if let Some(tls) = &config.admin.tls {
+        material.admin = admin::read(tls, &mut problems);
+    }
+    for (at, tls) in config.outgoing_tls() {
+        outgoing::check(tls, at, &mut problems);
+    }
     match problems.is_empty() {
         true => Ok(material),
         false => Err(problems),
@@ -74,15 +85,24 @@ pub fn read(config: &Config) -> Result<Material, Vec<Problem>> {
 #[must_use]
 pub fn out_of_time(config: &Config, now_s: i64) -> Vec<Problem> {
     let files = config.gateway.tls.iter().flat_map(|tls| &tls.certificates);
-    let of = |(i, files): (usize, &CertificateFiles)| {
+    let gateways = files
+        .enumerate()
+        .map(|(i, files)| (format!("gateway.tls.certificates[{i}]"), files));
+    let admins = config.admin.tls.iter();
+    let admins = admins.map(|tls| ("admin.tls".to_owned(), &tls.files));
+    let outgoing = config
+        .outgoing_tls()
+        .filter_map(|(at, tls)| Some((at.to_owned(), tls.certificate.as_ref()?)));
+    let of = |(at, files): (String, &CertificateFiles)| {
         let text = read_file(&files.cert_file).ok()?;
         Some(Problem {
-            path: format!("gateway.tls.certificates[{i}].cert_file"),
+            path: format!("{at}.cert_file"),
             message: pem::out_of_time(&text, now_s)?,
-            hint: Some("have it renewed: clients refuse it".to_owned()),
+            hint: Some("have it renewed: whoever is shown it refuses it".to_owned()),
         })
     };
-    files.enumerate().filter_map(of).collect()
+    let all = gateways.chain(admins).chain(outgoing);
+    all.filter_map(of).collect()
 }
 
 fn read_pair(

@@ -1,6 +1,7 @@
 //! What `/metrics` shows. Every label comes from a closed set: the configuration or an enum.
 
 mod access;
+mod admin;
 mod audit;
 mod extra;
 mod forecasts;
@@ -24,6 +25,7 @@ use prometheus_client::registry::Registry;
 
 use crate::verdicts;
 use access::Access;
+pub use admin::AdminMetrics;
 pub use audit::AuditMetrics;
 use extra::Extra;
 use forecasts::Forecasts;
@@ -82,6 +84,7 @@ pub struct Metrics {
     credential_errors: Family<CredentialLabels, Counter>,
     bad_requests: Counter,
     admin_refusals: Counter,
+    admin: AdminMetrics,
     rules: Rules,
     extra: Extra,
     forecasts: Forecasts,
@@ -125,6 +128,7 @@ impl Default for Metrics {
             credential_errors: Family::default(),
             bad_requests: Counter::default(),
             admin_refusals: Counter::default(),
+            admin: AdminMetrics::default(),
             rules: Rules::default(),
             extra: Extra::default(),
             forecasts: Forecasts::default(),
@@ -259,6 +263,7 @@ impl Metrics {
             "Requests to the admin port that were refused",
             self.admin_refusals.clone(),
         );
+        self.admin.register(registry);
         registry.register(
             "socket_bad_requests",
             "Exchanges over the socket that made no sense",
@@ -464,6 +469,12 @@ impl Metrics {
     /// Counts a caller of the admin port who may not.
     pub fn admin_refused(&self) {
         self.admin_refusals.inc();
+    }
+
+    /// The metrics of the admin port.
+    #[must_use]
+    pub fn admin(&self) -> &AdminMetrics {
+        &self.admin
     }
 
     /// Counts a request over the socket that made no sense.

@@ -5,6 +5,7 @@ mod admin_api;
 mod audit;
 mod clean;
 mod commands;
+mod door;
 mod ledger;
 mod private_api;
 mod probe_key;
@@ -26,7 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::command_file::{CommandFile, Kept};
-use crate::config::LedgerStore;
+use crate::config::{Config, LedgerStore, Problem, Problems};
 use crate::control::{Control, Loaded, Setting};
 use crate::credential::Secret;
 use crate::digest;
@@ -36,6 +37,7 @@ use crate::key_file::KeyFile;
 use crate::quota::{self, Quota};
 use crate::supervise::Tasks;
 use access::Reach;
+use door::AdminDoor;
 use shared::Shared;
 
 /// How often the filter asks for news when nothing happens, milliseconds.
@@ -92,6 +94,7 @@ pub async fn run(options: Options) -> Result<(), String> {
     let mut terminate = listen_to(SignalKind::terminate())?;
     let mut interrupt = listen_to(SignalKind::interrupt())?;
     let (loaded, watch) = watch::load(&options.config)?;
+    let watch = watch.guarding(options.admin, options.admin_allow_remote);
     check_admin(&options, &loaded)?;
     watch::tell_of_prices(&loaded.config);
     let quota = Quota::open(&loaded.config.limits_store, shared::unix_ms())?;
@@ -171,18 +174,22 @@ fn restored(
     Ok(Some((file, kept)))
 }
 
-/// An admin port that others reach has tokens, or the operator's word that they may read.
+/// An admin port that others reach has TLS and tokens, or the operator's word that it needs none.
 fn check_admin(options: &Options, loaded: &Loaded) -> Result<(), String> {
-    let is_fine = options.admin.ip().is_loopback() || options.admin_allow_remote;
-    if is_fine || !loaded.config.admin.tokens.is_empty() {
-        return Ok(());
+    let problems = door::forbids(options.admin, options.admin_allow_remote, &loaded.config);
+    match problems.is_empty() {
+        true => {
+            door::tell(options.admin, &loaded.config);
+            Ok(())
+        }
+        false => Err(Problems(problems).to_string()),
     }
-    Err(format!(
-        "--admin {} is not a loopback address, and the configuration has no admin.tokens: models, \
-         providers and traffic would be shown to whoever reaches it; add a token, bind 127.0.0.1, \
-         or allow it with --admin-allow-remote",
-        options.admin
-    ))
+}
+
+/// What forbids to serve a configuration's admin API at an address: see `ark check --admin`.
+#[must_use]
+pub fn forbids(admin: SocketAddr, allow_remote: bool, config: &Config) -> Vec<Problem> {
+    door::forbids(admin, allow_remote, config)
 }
 
 fn setting(options: &Options, probe_key: &Secret) -> Result<Setting, String> {
@@ -223,7 +230,11 @@ fn start(
     tasks.start("socket", http::serve(socket, private_api::LIMITS, private));
     let state = Arc::clone(shared);
     let public = move |request| admin_api::handle(Arc::clone(&state), reach, request);
-    tasks.start("admin", http::serve(admin, admin_api::LIMITS, public));
+    let door = AdminDoor {
+        listener: admin,
+        shared: Arc::clone(shared),
+    };
+    tasks.start("admin", http::serve(door, admin_api::LIMITS, public));
     tasks.start("commands", commands::run(Arc::clone(shared)));
     tasks.start("alerts", quota::run_alerts(Arc::clone(shared)));
     tasks.start("tick", tick(Arc::clone(shared)));

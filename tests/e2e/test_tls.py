@@ -9,16 +9,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from sslyze import (
-    ScanCommand,
-    Scanner,
-    ServerNetworkLocation,
-    ServerScanRequest,
-)
 
 from harness import config, parts
 from harness.client import Client
 from harness.issuer import Authority
+from harness.scanner import scan
 from harness.stack import Stack, make_stack
 from harness.waiting import eventually
 
@@ -96,34 +91,6 @@ def shown(stack: Stack, place: Place) -> str:
         place.context().wrap_socket(wire, server_hostname="localhost") as tls,
     ):
         return tls.getpeercert()["serialNumber"]
-
-
-def scan(port: int) -> dict[str, list[str]]:
-    """What `sslyze` finds: the suites of each version, and what else is wrong."""
-    versions = {
-        "ssl2": ScanCommand.SSL_2_0_CIPHER_SUITES,
-        "ssl3": ScanCommand.SSL_3_0_CIPHER_SUITES,
-        "1.0": ScanCommand.TLS_1_0_CIPHER_SUITES,
-        "1.1": ScanCommand.TLS_1_1_CIPHER_SUITES,
-        "1.2": ScanCommand.TLS_1_2_CIPHER_SUITES,
-        "1.3": ScanCommand.TLS_1_3_CIPHER_SUITES,
-    }
-    others = {ScanCommand.HEARTBLEED, ScanCommand.TLS_COMPRESSION}
-    scanner = Scanner()
-    location = ServerNetworkLocation("127.0.0.1", port)
-    commands = set(versions.values()) | others
-    scanner.queue_scans([ServerScanRequest(location, scan_commands=commands)])
-    (result,) = scanner.get_results()
-    assert result.scan_result is not None, result.connectivity_error_trace
-    found = result.scan_result
-    suites = {}
-    for version, command in versions.items():
-        attempt = getattr(found, command.value)
-        assert attempt.result is not None, (version, attempt.error_reason)
-        suites[version] = [s.cipher_suite.name for s in attempt.result.accepted_cipher_suites]
-    assert not found.heartbleed.result.is_vulnerable_to_heartbleed
-    assert not found.tls_compression.result.supports_compression
-    return suites
 
 
 def test_a_scanner_finds_tls_1_3_only(ark: Stack):

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ark_sidecar::config::{CertificateFiles, ClientTlsConfig};
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -88,6 +89,41 @@ pub(crate) struct AdminArgs {
     /// A file with the token of one of admin.tokens; otherwise ARK_ADMIN_TOKEN of the environment
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) tls: AdminTlsArgs,
+}
+
+/// For an `--admin` that is `https://`.
+#[derive(Debug, Args)]
+pub(crate) struct AdminTlsArgs {
+    /// The authorities that the sidecar's certificate may be of, PEM; without it those of the system
+    #[arg(long, value_name = "FILE", env = "ARK_ADMIN_CA")]
+    ca: Option<PathBuf>,
+    /// A certificate of your own, PEM, for a port that asks for one
+    #[arg(long, value_name = "FILE", env = "ARK_ADMIN_CERT", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of that certificate, PEM
+    #[arg(long, value_name = "FILE", env = "ARK_ADMIN_KEY", requires = "cert")]
+    key: Option<PathBuf>,
+    /// The name to find in the sidecar's certificate, where it is not the host of --admin
+    #[arg(long, value_name = "NAME", env = "ARK_ADMIN_SERVER_NAME")]
+    server_name: Option<String>,
+}
+
+impl AdminTlsArgs {
+    /// TLS 1.3, which every sidecar speaks.
+    pub(crate) fn config(&self) -> ClientTlsConfig {
+        let files = self.cert.clone().zip(self.key.clone());
+        ClientTlsConfig {
+            ca_file: self.ca.clone(),
+            certificate: files.map(|(cert_file, key_file)| CertificateFiles {
+                cert_file,
+                key_file,
+            }),
+            server_name: self.server_name.clone(),
+            ..ClientTlsConfig::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use ark_gateway_core::priority::Priority;
 use ark_gateway_core::quota::{Mode, OnStoreDown, Per, Unit};
 
 use super::shape::CredentialConfig;
+use super::tls::ClientTlsConfig;
 
 /// One of `limits`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,16 +111,20 @@ pub enum StorePlace {
     Embedded(Option<PathBuf>),
     /// In Redis or Valkey, which several sidecars share.
     Redis {
-        /// `redis://host:port/database`, without a credential.
+        /// `redis://host:port/database`, without a credential; `rediss://` with `tls`.
         url: String,
         /// Where the password is kept.
         password: Option<CredentialConfig>,
+        /// How the connection is protected: `rediss://`; `None` for `redis://`.
+        tls: Option<ClientTlsConfig>,
     },
 }
 
 /// `limit_alerts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitAlertsConfig {
-    /// Whom to tell, `http://…`.
+    /// Whom to tell; nothing is sent to where it redirects to.
     pub webhook: super::Endpoint,
+    /// How the connection is protected, where it is `https`.
+    pub tls: ClientTlsConfig,
 }

@@ -10,6 +10,7 @@ mod compile_identity;
 mod compile_limits;
 mod date;
 mod doubtful_access;
+mod doubtful_tls;
 mod doubts;
 mod endpoint;
 mod identity;
@@ -21,6 +22,7 @@ mod problem;
 mod read;
 mod rules;
 mod shape;
+mod tls;
 mod vendor;
 mod words;
 
@@ -60,6 +62,7 @@ pub use shape::{
     ProviderLimitsConfig, ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig,
     TenantConfig, TlsConfig, TlsVersion, UnknownPriceConfig,
 };
+pub use tls::{AdminCertificateConfig, AdminTlsConfig, CertifiedAs, ClientTlsConfig};
 
 /// Why a file gave no [`Config`].
 #[derive(Debug)]

@@ -7,6 +7,9 @@ use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 
 use super::CredentialConfig;
+use super::identity::CertificateFiles;
+use super::shape::TlsVersion;
+use super::tls::ClientTlsConfig;
 
 /// A PostgreSQL database. Never holds a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,11 +26,8 @@ pub struct PostgresConfig {
 pub enum PostgresTls {
     /// Not at all: `sslmode=disable`, and what is on this machine.
     Off,
-    /// TLS 1.3, and the server must prove its name: `sslmode=verify-full`.
-    Verified {
-        /// PEM certificates of who may vouch for it; `None` for those of the system.
-        roots: Option<PathBuf>,
-    },
+    /// TLS, and the server must prove its name: `sslmode=verify-full`.
+    Verified(ClientTlsConfig),
 }
 
 impl PostgresConfig {
@@ -49,11 +49,11 @@ impl PostgresConfig {
         if user.contains(':') {
             return Err(SECRET.to_owned());
         }
-        let (mut mode, mut roots, mut others) = (None, None, Vec::new());
+        let (mut mode, mut tls, mut others) = (None, Tls::default(), Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => roots = Some(PathBuf::from(value)),
+                Some((name, value)) if tls.take(name, value)? => {}
                 Some((name, _)) if name.contains("password") => return Err(SECRET.to_owned()),
                 Some(_) | None => others.push(pair),
             }
@@ -68,8 +68,9 @@ impl PostgresConfig {
             return Err("names no host".to_owned());
         }
         let tls = match (mode, config.get_hosts().iter().all(is_here)) {
-            (None, true) | (Some("disable"), _) => PostgresTls::Off,
-            (None | Some("verify-full"), _) => PostgresTls::Verified { roots },
+            (None, true) if tls == Tls::default() => PostgresTls::Off,
+            (Some("disable"), _) => PostgresTls::Off,
+            (None | Some("verify-full"), _) => PostgresTls::Verified(tls.config()?),
             (Some(_), _) => {
                 return Err(
                     "has an sslmode other than disable and verify-full: the others speak \
@@ -85,6 +86,13 @@ impl PostgresConfig {
         })
     }
 
+    /// Whether it is on this machine, as far as its name says.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        let driver = self.driver();
+        driver.is_ok_and(|driver| driver.get_hosts().iter().all(is_here))
+    }
+
     /// The same place, entered by a password that is kept there.
     #[must_use]
     pub fn with_password(mut self, password: Option<CredentialConfig>) -> Self {
@@ -98,6 +106,55 @@ impl PostgresConfig {
     /// Never, as it was read before.
     pub fn driver(&self) -> Result<Config, String> {
         Config::from_str(&self.url).map_err(|error| error.to_string())
+    }
+}
+
+/// What a URL says of TLS, in libpq's words:
+/// <https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS>.
+#[derive(Default, PartialEq, Eq)]
+struct Tls {
+    roots: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    min_version: TlsVersion,
+}
+
+impl Tls {
+    /// Whether the parameter is one of these.
+    fn take(&mut self, name: &str, value: &str) -> Result<bool, String> {
+        match (name, value) {
+            ("sslrootcert", "system") => self.roots = None,
+            ("sslrootcert", file) => self.roots = Some(PathBuf::from(file)),
+            ("sslcert", file) => self.cert_file = Some(PathBuf::from(file)),
+            ("sslkey", file) => self.key_file = Some(PathBuf::from(file)),
+            ("ssl_min_protocol_version", "TLSv1.2") => self.min_version = TlsVersion::V1_2,
+            ("ssl_min_protocol_version", "TLSv1.3") => self.min_version = TlsVersion::V1_3,
+            ("ssl_min_protocol_version", _) => {
+                let why = "has an ssl_min_protocol_version other than TLSv1.3 and TLSv1.2";
+                return Err(why.to_owned());
+            }
+            (_, _) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn config(self) -> Result<ClientTlsConfig, String> {
+        let certificate = match (self.cert_file, self.key_file) {
+            (Some(cert_file), Some(key_file)) => Some(CertificateFiles {
+                cert_file,
+                key_file,
+            }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                return Err("has one of sslcert and sslkey without the other".to_owned());
+            }
+        };
+        Ok(ClientTlsConfig {
+            min_version: self.min_version,
+            ca_file: self.roots,
+            server_name: None,
+            certificate,
+        })
     }
 }
 
@@ -129,9 +186,20 @@ mod tests {
     #[test]
     fn a_database_elsewhere_is_spoken_to_by_verified_tls() {
         let read = |text: &str| PostgresConfig::parse(text).unwrap();
-        let verified = |roots: Option<&str>| PostgresTls::Verified {
-            roots: roots.map(PathBuf::from),
+        let verified = |roots: Option<&str>| {
+            PostgresTls::Verified(ClientTlsConfig {
+                ca_file: roots.map(PathBuf::from),
+                ..ClientTlsConfig::default()
+            })
         };
+        let mine = PostgresTls::Verified(ClientTlsConfig {
+            min_version: TlsVersion::V1_2,
+            certificate: Some(CertificateFiles {
+                cert_file: "/c".into(),
+                key_file: "/k".into(),
+            }),
+            ..ClientTlsConfig::default()
+        });
         for (url, tls) in [
             ("postgresql://ark@db.example.com/ark", verified(None)),
             (
@@ -141,6 +209,15 @@ mod tests {
             (
                 "postgres://ark@a:1,b:2/ark?sslrootcert=/ca.pem&target_session_attrs=read-write",
                 verified(Some("/ca.pem")),
+            ),
+            (
+                "postgresql://ark@localhost/ark?sslrootcert=/ca.pem",
+                verified(Some("/ca.pem")),
+            ),
+            ("postgresql://ark@db/ark?sslrootcert=system", verified(None)),
+            (
+                "postgresql://ark@db/ark?sslcert=/c&sslkey=/k&ssl_min_protocol_version=TLSv1.2",
+                mine,
             ),
             ("postgresql://ark@db/ark?sslmode=disable", PostgresTls::Off),
             ("postgresql://ark@127.0.0.1:5433/ark", PostgresTls::Off),
@@ -169,6 +246,11 @@ mod tests {
         for (url, part) in [
             ("postgresql://ark@db/ark?sslmode=require", "whoever answers"),
             ("postgresql://ark@db/ark?sslmode=prefer", "whoever answers"),
+            ("postgresql://ark@db/ark?sslcert=/c", "without the other"),
+            (
+                "postgresql://ark@db/ark?ssl_min_protocol_version=TLSv1.1",
+                "other than TLSv1.3",
+            ),
             ("postgresql://ark@db:x/ark", "is no URL"),
             ("postgresql://ark@db/ark?colour=red", "is no URL"),
             ("postgresql:///ark", "names no host"),

@@ -11,6 +11,7 @@ mod identity;
 mod ledger;
 mod limit;
 mod model;
+mod own_tls;
 mod price;
 mod priority;
 mod provider;

@@ -21,6 +21,7 @@ use super::identity::{IdentityConfig, ListenerTlsConfig};
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
 use super::postgres::PostgresConfig;
 use super::rules::{DrainConfig, RulesConfig};
+use super::tls::{AdminCertificateConfig, AdminTlsConfig};
 use crate::prices::Catalogue;
 
 /// A valid `ark.yaml`: every reference resolves and every value is within its range.
@@ -464,6 +465,10 @@ pub struct KeyConfig {
 pub struct AdminConfig {
     /// Ids and digests are unique.
     pub tokens: Vec<AdminTokenConfig>,
+    /// Whose certificates say who they are.
+    pub certificates: Vec<AdminCertificateConfig>,
+    /// TLS of the admin port; without it is plain HTTP.
+    pub tls: Option<AdminTlsConfig>,
 }
 
 /// One of `admin`'s `tokens`.

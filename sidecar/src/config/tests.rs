@@ -6,6 +6,7 @@ mod compliance;
 mod extra;
 mod identity;
 mod kinds;
+mod own_tls;
 mod prices;
 mod rules;
 
@@ -724,11 +725,11 @@ fn limits() {
         &["limits[1]: this limit is already at limits[0]"],
     );
     with(
-        "limits_store: {file: /x, redis: {url: \"redis://:pw@h:1/0\", password: x}}\nlimit_alerts: {webhook: \"https://x\"}",
+        "limits_store: {file: /x, redis: {url: \"redis://:pw@h:1/0\", password: x}}\nlimit_alerts: {webhook: \"ftp://x\"}",
         &[
-            "limits_store.redis.url: must be redis://HOST:PORT/DATABASE, without a credential; the password stays out of this file: password: {env: NAME} or {file: PATH}",
+            "limits_store.redis.url: must be redis://HOST:PORT/DATABASE, or rediss:// for TLS, without a credential; the password stays out of this file: password: {env: NAME} or {file: PATH}",
             "limits_store.redis.password: must be a mapping, is text",
-            "limit_alerts.webhook: must be an http:// address; the sidecar speaks no TLS to webhooks; put a local relay before an https one",
+            "limit_alerts.webhook: must start with http:// or https://; such as https://hooks.example.com/limits",
         ],
     );
 }

@@ -8,7 +8,10 @@ use http_body_util::Full;
 use hyper::header::{CONNECTION, HOST, HeaderValue};
 use hyper::{Request, Response, body::Incoming};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+use crate::tls;
 
 /// Sends `request` to `address`, `host:port`, and hands the answer's head to `take`, which reads of its
 /// body what it needs. The connection ends with it; `host` is the address unless the request says another.
@@ -18,16 +21,34 @@ use tokio::net::TcpStream;
 /// In words: nobody listens, the connection broke, or what `take` says.
 pub async fn ask<T, F>(
     address: &str,
-    mut request: Request<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
     take: impl FnOnce(Response<Incoming>) -> F,
 ) -> Result<T, String>
 where
     F: Future<Output = Result<T, String>>,
 {
-    let words = |error: hyper::Error| error.to_string();
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| error.to_string())?;
+    ask_over(stream, address, request, take).await
+}
+
+/// The same over a connection that is there already.
+///
+/// # Errors
+/// In words: the connection broke, or what `take` says.
+pub async fn ask_over<S, T, F>(
+    stream: S,
+    address: &str,
+    mut request: Request<Full<Bytes>>,
+    take: impl FnOnce(Response<Incoming>) -> F,
+) -> Result<T, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    F: Future<Output = Result<T, String>>,
+{
+    // A server that takes no certificate of ours says so in answer to the request.
+    let words = |error: hyper::Error| tls::words(&error);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .map_err(words)?;

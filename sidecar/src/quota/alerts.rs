@@ -2,21 +2,16 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper::header::{CONTENT_TYPE, HOST};
 use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use super::webhook::Webhook;
 use super::{Shown, lock};
-use crate::config::{Endpoint, Host};
-use crate::http::client;
 use crate::metrics::Metrics;
 use crate::serve::shared::{Shared, unix_ms};
 
@@ -90,8 +85,9 @@ pub async fn run(shared: Arc<Shared>) -> Result<Infallible, String> {
         let Some(webhook) = webhook else {
             continue;
         };
+        let mut webhook = Webhook::new(webhook);
         let body = serde_json::to_vec(&alert).unwrap_or_default();
-        let result = post_patiently(&webhook, &Bytes::from(body)).await;
+        let result = post_patiently(&mut webhook, &Bytes::from(body)).await;
         match result {
             Ok(()) => shared.metrics().limits().alerted("sent"),
             Err(reason) => {
@@ -102,7 +98,7 @@ pub async fn run(shared: Arc<Shared>) -> Result<Infallible, String> {
     }
 }
 
-async fn post_patiently(webhook: &Endpoint, body: &Bytes) -> Result<(), String> {
+async fn post_patiently(webhook: &mut Webhook, body: &Bytes) -> Result<(), String> {
     let mut pause = PAUSE;
     let mut result = Ok(());
     for attempt in 0..TRIES {
@@ -110,7 +106,7 @@ async fn post_patiently(webhook: &Endpoint, body: &Bytes) -> Result<(), String> 
             sleep(pause).await;
             pause *= 2;
         }
-        result = match timeout(DEADLINE, post(webhook, body.clone())).await {
+        result = match timeout(DEADLINE, webhook.post(body.clone())).await {
             Ok(result) => result,
             Err(_late) => Err(format!("no answer within {DEADLINE:?}")),
         };
@@ -119,63 +115,4 @@ async fn post_patiently(webhook: &Endpoint, body: &Bytes) -> Result<(), String> 
         }
     }
     result
-}
-
-/// `host:port`, the port always: an address of IPv6 has colons of its own.
-fn address_of(webhook: &Endpoint) -> String {
-    match &webhook.host {
-        Host::Ip(IpAddr::V6(address)) => format!("[{address}]:{}", webhook.port),
-        Host::Ip(IpAddr::V4(address)) => format!("{address}:{}", webhook.port),
-        Host::Name(name) => format!("{name}:{}", webhook.port),
-    }
-}
-
-async fn post(webhook: &Endpoint, body: Bytes) -> Result<(), String> {
-    let authority = webhook.authority();
-    let address = address_of(webhook);
-    let path = match webhook.base_path.as_str() {
-        "" => "/",
-        path => path,
-    };
-    let request = Request::post(path)
-        .header(HOST, authority)
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::new(body))
-        .map_err(|error| error.to_string())?;
-    client::ask(&address, request, async |response| {
-        match response.status().is_success() {
-            true => Ok(()),
-            false => Err(format!("it answers {}", response.status())),
-        }
-    })
-    .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Scheme;
-
-    #[test]
-    fn an_address_has_its_port() {
-        let local = |ip: &str| Host::Ip(ip.parse().unwrap());
-        for (host, port, address) in [
-            (local("::1"), 80, "[::1]:80"),
-            (local("::1"), 9000, "[::1]:9000"),
-            (local("127.0.0.1"), 80, "127.0.0.1:80"),
-            (
-                Host::Name("hooks.example.com".into()),
-                8080,
-                "hooks.example.com:8080",
-            ),
-        ] {
-            let webhook = Endpoint {
-                scheme: Scheme::Http,
-                host,
-                port,
-                base_path: String::new(),
-            };
-            assert_eq!(address_of(&webhook), address);
-        }
-    }
 }

@@ -4,11 +4,13 @@ mod alerts;
 mod budgets;
 mod embedded;
 mod redis_store;
+mod redis_tls;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,11 +26,14 @@ pub use budgets::{Budget, Budgets, BudgetsQuestion};
 use embedded::Embedded;
 use redis_store::RedisStore;
 pub use rules::{Rule, Rules};
+pub(crate) use webhook::is_metadata;
 
 /// Counters that `/v1/limits` shows at most.
 const MOST_SHOWN: usize = 10_000;
 /// Workers' counts of dry runs that are remembered at most.
 const MOST_DRY: usize = 65_536;
+/// Reasons of one outage of the store that are logged at most.
+const MOST_REASONS: usize = 8;
 /// How long to wait for what is called back before looking again: workers speak every 100 ms.
 const RECALL_PAUSE: Duration = Duration::from_millis(25);
 /// The answer must be there before the worker gives up.
@@ -101,7 +106,8 @@ pub struct Quota {
     deadline: Duration,
     shown: Mutex<BTreeMap<String, Shown>>,
     dry: Mutex<BTreeMap<String, u64>>,
-    failing: Mutex<bool>,
+    /// Why the store fails, each reason as it was said; empty while it answers.
+    failing: Mutex<BTreeSet<String>>,
     alerts: Alerts,
 }
 
@@ -134,8 +140,8 @@ impl Quota {
                 let opened = Embedded::open(file.as_deref(), now_ms, config.lease_ms);
                 Store::Embedded(opened.map_err(|error| format!("limits_store.file: {error}"))?)
             }
-            StorePlace::Redis { url, password } => {
-                let opened = RedisStore::new(url, password.as_ref());
+            StorePlace::Redis { url, password, tls } => {
+                let opened = RedisStore::new(url, password.as_ref(), tls.as_ref());
                 Store::Redis(Box::new(
                     opened.map_err(|error| format!("limits_store.redis: {error}"))?,
                 ))
@@ -231,14 +237,15 @@ impl Quota {
         let mut failing = lock(&self.failing);
         match result {
             Ok(outcomes) => {
-                if std::mem::take(&mut *failing) {
+                if !std::mem::take(&mut *failing).is_empty() {
                     tracing::info!("the store of limits answers again");
                 }
                 metrics.limits().exchanged("ok");
                 outcomes.into_iter().map(Some).collect()
             }
             Err(reason) => {
-                if !std::mem::replace(&mut *failing, true) {
+                // A connection breaks for one reason, and cannot be made again for another.
+                if failing.len() < MOST_REASONS && failing.insert(reason.clone()) {
                     tracing::error!(reason, "the store of limits fails; on_store_down applies");
                 }
                 metrics.limits().exchanged("store_down");

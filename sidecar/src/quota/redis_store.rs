@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use ark_gateway_core::quota::Counter;
 use redis::aio::MultiplexedConnection;
 
+use super::redis_tls::Protected;
 use super::{Outcome, Turn};
-use crate::config::CredentialConfig;
+use crate::config::{ClientTlsConfig, CredentialConfig};
 use crate::credential;
 
 /// Rounds of compare-and-set before giving up: each lost one means that another sidecar succeeded.
@@ -33,15 +34,26 @@ return now";
 /// The store in Redis.
 pub(super) struct RedisStore {
     client: redis::Client,
+    /// How to get there by TLS, where that is configured.
+    tls: Option<Protected>,
     connection: Option<MultiplexedConnection>,
     /// The last value that was seen of each counter.
     seen: BTreeMap<String, String>,
 }
 
 impl RedisStore {
-    pub(super) fn new(url: &str, password: Option<&CredentialConfig>) -> Result<Self, String> {
+    pub(super) fn new(
+        url: &str,
+        password: Option<&CredentialConfig>,
+        tls: Option<&ClientTlsConfig>,
+    ) -> Result<Self, String> {
         use redis::IntoConnectionInfo as _;
-        let mut info = url.into_connection_info().map_err(|e| e.to_string())?;
+        // The driver's own TLS takes whatever version there is: it is given streams instead.
+        let plain = match url.strip_prefix("rediss://") {
+            Some(rest) => format!("redis://{rest}"),
+            None => url.to_owned(),
+        };
+        let mut info = plain.into_connection_info().map_err(|e| e.to_string())?;
         if let Some(password) = password {
             let secret = credential::resolve_one(password).map_err(|e| e.to_string())?;
             if let Some(secret) = secret {
@@ -49,7 +61,12 @@ impl RedisStore {
                 info = info.set_redis_settings(settings.set_password(secret.expose()));
             }
         }
+        let tls = match tls {
+            Some(tls) => Some(Protected::new(&info, tls)?),
+            None => None,
+        };
         Ok(Self {
+            tls,
             client: redis::Client::open(info).map_err(|e| e.to_string())?,
             connection: None,
             seen: BTreeMap::new(),
@@ -132,8 +149,13 @@ impl RedisStore {
         if let Some(connection) = &self.connection {
             return Ok(connection.clone());
         }
-        let connection = self.client.get_multiplexed_async_connection().await;
-        let connection = connection.map_err(|error| error.to_string())?;
+        let connection = match &mut self.tls {
+            Some(tls) => tls.connect().await?,
+            None => {
+                let connection = self.client.get_multiplexed_async_connection().await;
+                connection.map_err(|error| error.to_string())?
+            }
+        };
         self.connection = Some(connection.clone());
         Ok(connection)
     }

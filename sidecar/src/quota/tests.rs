@@ -126,6 +126,7 @@ impl Drop for Redis {
 fn of_redis(url: &str) -> Quota {
     let config = LimitsStoreConfig {
         place: StorePlace::Redis {
+            tls: None,
             url: url.to_owned(),
             password: None,
         },

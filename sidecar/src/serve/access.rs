@@ -67,14 +67,14 @@ pub(super) fn needed(method: &Method, path: &str) -> Role {
     }
 }
 
-/// Lets a caller in, or not.
+/// Lets a caller in, or not; `change_by` is for what changes something: the scheme that it came by, as `http://`.
 ///
 /// # Errors
 /// 401 or 403, with what to do about it.
 pub(super) fn admit(
     (reach, tokens): (Reach, &[AdminTokenConfig]),
     needs: Role,
-    is_change: bool,
+    change_by: Option<&str>,
     headers: &HeaderMap,
 ) -> Result<Who, Refused> {
     let who = match (tokens, reach) {
@@ -97,14 +97,27 @@ pub(super) fn admit(
         }
         (tokens, Reach::Loopback | Reach::Remote { .. }) => known(tokens, headers)?,
     };
-    if is_change {
-        check_change(headers)?;
+    let hint = match tokens {
+        [] => "; other machines reach this port, so changes need admin.tokens in ark.yaml",
+        _ => "",
+    };
+    admit_known(who, (needs, hint), change_by, headers)
+}
+
+/// Lets in a caller who has proved who it is, or not.
+///
+/// # Errors
+/// As [`admit`]; `hint` says how to get the role.
+pub(super) fn admit_known(
+    who: Who,
+    (needs, hint): (Role, &str),
+    change_by: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Who, Refused> {
+    if let Some(scheme) = change_by {
+        check_change(scheme, headers)?;
     }
     if who.role < needs {
-        let hint = match tokens {
-            [] => "; other machines reach this port, so changes need admin.tokens in ark.yaml",
-            _ => "",
-        };
         return Err(refused(
             StatusCode::FORBIDDEN,
             format!(
@@ -164,7 +177,7 @@ fn check_host(headers: &HeaderMap) -> Result<(), Refused> {
 
 /// No page of another site may change anything: it cannot send this content type without asking first,
 /// which nobody answers, nor hide where it comes from.
-fn check_change(headers: &HeaderMap) -> Result<(), Refused> {
+fn check_change(scheme: &str, headers: &HeaderMap) -> Result<(), Refused> {
     let kind = text(headers, &CONTENT_TYPE).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     if !kind.eq_ignore_ascii_case("application/json") {
@@ -175,7 +188,7 @@ fn check_change(headers: &HeaderMap) -> Result<(), Refused> {
     }
     let is_own = match text(headers, &ORIGIN) {
         None => !headers.contains_key(ORIGIN),
-        Some(origin) => origin.strip_prefix("http://") == text(headers, &HOST),
+        Some(origin) => origin.strip_prefix(scheme) == text(headers, &HOST),
     };
     let is_same_site = match text(headers, &SEC_FETCH_SITE) {
         None => true,

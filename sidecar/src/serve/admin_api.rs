@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, StatusCode};
 
 use super::access::{self, Refused, Who};
 use super::audit;
+use super::door::{self, Via};
 use super::shared::{Shared, unix_ms};
 use super::spend_api;
+use crate::config::AdminConfig;
 use crate::http::{self, Limits, Reply};
 use crate::metrics;
 
@@ -66,10 +68,35 @@ fn admit(
     request: &Request<Incoming>,
 ) -> Result<Who, Refused> {
     let needs = access::needed(request.method(), request.uri().path());
+    let via = request.extensions().get::<Via>();
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let scheme = via.map_or(door::CLEAR, |via| via.scheme);
+    let change_by = is_change.then_some(scheme);
     let control = shared.control();
-    let tokens = &control.written().admin.tokens;
-    access::admit((reach, tokens), needs, is_change, request.headers())
+    let AdminConfig {
+        tokens,
+        certificates,
+        ..
+    } = &control.written().admin;
+    let headers = request.headers();
+    // Whoever shows a token is who that says.
+    if !certificates.is_empty() && !headers.contains_key(AUTHORIZATION) {
+        return match via.and_then(|via| door::role_of(&via.names, certificates)) {
+            Some((id, role)) => {
+                access::admit_known(Who { id, role }, (needs, ""), change_by, headers)
+            }
+            None => Err(access::refused(
+                StatusCode::UNAUTHORIZED,
+                "needs a certificate that admin.certificates names, or a token: \
+                 authorization: Bearer TOKEN",
+            )),
+        };
+    }
+    if tokens.is_empty() && !certificates.is_empty() {
+        let reason = "no token is known here: show a certificate";
+        return Err(access::refused(StatusCode::UNAUTHORIZED, reason));
+    }
+    access::admit((reach, tokens), needs, change_by, headers)
 }
 
 fn refuse(shared: &Shared, refused: &Refused) -> Reply {

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,8 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::audit;
+use super::door;
 use super::shared::{Shared, today, unix_ms};
-use crate::config::{self, Config, CredentialConfig};
+use crate::config::{self, Config, CredentialConfig, Problem};
 use crate::control::{BadEdit, Loaded};
 use crate::digest;
 use crate::material;
@@ -40,6 +42,8 @@ pub(super) struct Watch {
     seen: Vec<Look>,
     /// What was read last, good or bad.
     content: String,
+    /// The admin port's address, and whether others may reach it as it is.
+    guarded: Option<(SocketAddr, bool)>,
 }
 
 /// What a look at the files brought.
@@ -59,6 +63,7 @@ pub(super) fn load(path: &Path) -> Result<(Loaded, Watch), String> {
         credential_files: Vec::new(),
         seen: Vec::new(),
         content: String::new(),
+        guarded: None,
     };
     match watch.read(true) {
         News::Good(loaded) => Ok((*loaded, watch)),
@@ -102,12 +107,27 @@ fn files_of(config: &Config, path: &Path) -> Vec<PathBuf> {
         .collect();
     files.extend(config::file_of(config, path));
     files.extend(config.identity_files().cloned());
+    files.extend(config.admin_files().cloned());
     files.sort();
     files.dedup();
     files
 }
 
 impl Watch {
+    /// The same, which takes no edit that would open the admin port to others.
+    pub(super) fn guarding(self, admin: SocketAddr, allow_remote: bool) -> Self {
+        Self {
+            guarded: Some((admin, allow_remote)),
+            ..self
+        }
+    }
+
+    fn forbids(&self, config: &Config) -> Vec<Problem> {
+        let guarded = self.guarded.iter();
+        let problems = guarded.flat_map(|(admin, allow)| door::forbids(*admin, *allow, config));
+        problems.collect()
+    }
+
     /// Watches for ever, and reads at once when told to by SIGHUP.
     ///
     /// # Errors
@@ -174,6 +194,10 @@ impl Watch {
                     *seen = first;
                 }
                 tell_of_time(&config);
+                let problems = self.forbids(&config);
+                if !problems.is_empty() {
+                    return News::Bad(problems.iter().map(ToString::to_string).collect());
+                }
                 match material::read(&config) {
                     Ok(material) => {
                         News::Good(Box::new(Loaded::new(config).with_material(material)))

@@ -4,6 +4,9 @@ import base64
 import datetime
 import ipaddress
 import json
+import socket
+import ssl
+import tempfile
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +25,7 @@ ISSUER, AUDIENCE = "https://id.test", "ark"
 class Issuer:
     """Signs tokens, and serves its public keys at `url` while it is up."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.keys = {
             "rsa": rsa.generate_private_key(public_exponent=65537, key_size=2048),
             "ec": ec.generate_private_key(ec.SECP256R1()),
@@ -31,13 +34,16 @@ class Issuer:
         self.algorithms = {"rsa": "RS256", "ec": "ES256", "ed": "EdDSA"}
         self.served = list(self.keys)
         self.is_up, self.asked = True, 0
+        self._scheme = "http" if tls is None else "https"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        if tls is not None:
+            self._server.socket = protected(self._server.socket, tls)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property
     def url(self) -> str:
         """Where its keys are."""
-        return f"http://127.0.0.1:{self._server.server_port}/keys"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/keys"
 
     def add(self, kid: str) -> None:
         """Makes another key, which is not served yet."""
@@ -98,6 +104,11 @@ class Issuer:
         return Handler
 
 
+def protected(wire: socket.socket, tls: ssl.SSLContext) -> ssl.SSLSocket:
+    """A listening socket by TLS, where each connection greets in its own thread."""
+    return tls.wrap_socket(wire, server_side=True, do_handshake_on_connect=False)
+
+
 def payload(**claims: object) -> dict:
     """The claims of a good token, with these instead."""
     now = int(time.time())
@@ -137,6 +148,16 @@ class Authority:
         """The same for a server on this machine."""
         san = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         return self.issue("ark", san, **more)
+
+    def context(self) -> ssl.SSLContext:
+        """A server on this machine, for those who trust this authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory() as folder:
+            files = [Path(folder) / name for name in ("crt", "key")]
+            for file, content in zip(files, self.server(), strict=True):
+                file.write_bytes(content)
+            context.load_cert_chain(*files)
+        return context
 
     def client(self, folder: Path, name: str, uri: str | None = None) -> tuple[str, str]:
         """Files of a client's certificate and key."""

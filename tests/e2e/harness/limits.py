@@ -1,5 +1,6 @@
 """Stacks with limits, and load that keeps count of what it was given."""
 
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ import yaml
 from harness import config
 from harness.client import Answer, Client
 from harness.fleet import Fleet
+from harness.issuer import protected
 
 # A store that is only slow, on a busy machine, is not what these tests are about.
 PATIENCE_MS = 3_000
@@ -69,7 +71,7 @@ def burst(make: Callable[[], Client], requests: int, at_once: int = 16, **body: 
 class Webhook:
     """A server that keeps what is posted to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.posted: list[bytes] = []
         posted = self.posted
 
@@ -82,13 +84,16 @@ class Webhook:
             def log_message(self, *_: object) -> None:
                 pass
 
+        self._scheme = "http" if tls is None else "https"
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = protected(self._server.socket, tls)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_port}/alerts"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/alerts"
 
     def __enter__(self) -> Self:
         self._thread.start()

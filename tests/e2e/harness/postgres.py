@@ -66,8 +66,8 @@ class Postgres:
         subprocess.run(command, capture_output=True, check=True)
         (self.folder / "server.key").chmod(0o600)
 
-    def start(self) -> None:
-        """Starts it, and waits until it says that it is ready."""
+    def start(self, **more: str) -> None:
+        """Starts it with these settings more, and waits until it says that it is ready."""
         settings = {
             "listen_addresses": "localhost",
             "port": self.port,
@@ -78,7 +78,7 @@ class Postgres:
             "fsync": "off",
         }
         command = [self._programs / "postgres", "-D", self.folder / "data"]
-        for name, value in settings.items():
+        for name, value in (settings | more).items():
             command += ["-c", f"{name}={value}"]
         log = self.folder / "postgres.log"
         log.unlink(missing_ok=True)

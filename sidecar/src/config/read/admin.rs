@@ -2,12 +2,12 @@
 
 use super::super::node::Node;
 use super::super::shape::{AdminConfig, AdminTokenConfig, Role};
-use super::{Names, read_name, tenant};
+use super::{Names, own_tls, read_name, tenant};
 
 /// Most people and machines that administer one gateway.
 const MOST_TOKENS: usize = 256;
 
-const ROLES: [(&str, Role); 3] = [
+pub(super) const ROLES: [(&str, Role); 3] = [
     ("viewer", Role::Viewer),
     ("operator", Role::Operator),
     ("admin", Role::Admin),
@@ -18,11 +18,27 @@ const SECRET_HINT: &str =
 
 pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<AdminConfig> {
     let mut fields = node.fields()?;
-    let tokens = fields.must("tokens", |node| {
+    let tokens = fields.or("tokens", Vec::new(), |node| {
         node.each(MOST_TOKENS, |item| read_token(item, names))
     });
+    let tls = fields.maybe("tls", own_tls::read_admin);
+    let certificates = fields.or("certificates", Vec::new(), |node| {
+        node.each(MOST_TOKENS, |item| own_tls::read_certificate(item, names))
+    });
     fields.finish(SECRET_HINT)?;
-    Some(AdminConfig { tokens: tokens? })
+    let (tls, certificates) = (tls?, certificates?);
+    let asks = tls.as_ref().is_some_and(|tls| tls.clients.is_some());
+    if !certificates.is_empty() && !asks {
+        return node.problem_with_hint(
+            "has certificates, and nobody is asked for one",
+            "write tls.client_certificates: {ca_file: PATH}",
+        );
+    }
+    Some(AdminConfig {
+        tokens: tokens?,
+        certificates,
+        tls,
+    })
 }
 
 fn read_token(node: &Node<'_>, names: &Names) -> Option<AdminTokenConfig> {

@@ -232,7 +232,7 @@ fn read_certificate(node: &Node<'_>, names: &Names) -> Option<CertificateConfig>
 }
 
 /// A SPIFFE id, or all below one (<https://spiffe.io/docs/latest/spiffe-specs/spiffe-id/>).
-fn read_spiffe(node: &Node<'_>) -> Option<CertificateMatch> {
+pub(super) fn read_spiffe(node: &Node<'_>) -> Option<CertificateMatch> {
     let id = text(node)?;
     let rest = id.strip_prefix("spiffe://").unwrap_or_default();
     let (path, is_prefix) = match rest.strip_suffix("/*") {

@@ -13,6 +13,7 @@ use super::super::limits::{
 use super::super::node::{Fields, Node};
 use super::super::shape::CredentialConfig;
 use super::super::words::quoted;
+use super::own_tls;
 use super::tenant::PRIORITIES;
 use super::{MOST_KEYS, MOST_MODELS, MOST_TENANTS, Names, read_name, read_reference};
 
@@ -267,20 +268,39 @@ fn read_redis(node: &Node<'_>) -> Option<StorePlace> {
     let mut fields = node.fields()?;
     let url = fields.must("url", |node| {
         let text = node.text()?;
-        let rest = text.strip_prefix("redis://").unwrap_or_default();
+        let rest = text.strip_prefix("redis://");
+        let rest = rest.or_else(|| text.strip_prefix("rediss://"));
+        let rest = rest.unwrap_or_default();
         if rest.is_empty() || rest.contains('@') {
             return node.problem_with_hint(
-                "must be redis://HOST:PORT/DATABASE, without a credential",
+                "must be redis://HOST:PORT/DATABASE, or rediss:// for TLS, without a credential",
                 SECRET_HINT,
             );
+        }
+        // The driver's way to say that any server will do.
+        if rest.contains('#') {
+            return node.problem("must have no fragment: a server proves its name");
         }
         Some(text.to_owned())
     });
     let password = fields.maybe("password", read_password);
+    let tls = fields.maybe("tls", own_tls::read_client);
     fields.finish(SECRET_HINT)?;
+    let (url, tls) = (url?, tls?);
+    let tls = match (url.starts_with("rediss://"), tls) {
+        (true, tls) => Some(tls.unwrap_or_default()),
+        (false, None) => None,
+        (false, Some(_)) => {
+            return node.problem_with_hint(
+                "has tls, and its url is redis://",
+                "write rediss://, or remove tls",
+            );
+        }
+    };
     Some(StorePlace::Redis {
-        url: url?,
+        url,
         password: password?,
+        tls,
     })
 }
 
@@ -302,13 +322,23 @@ pub(super) fn read_alerts(node: &Node<'_>) -> Option<LimitAlertsConfig> {
     let webhook = fields.must("webhook", |node| {
         let text = node.text()?;
         match Endpoint::parse(text) {
-            Ok(endpoint) if endpoint.scheme == Scheme::Http => Some(endpoint),
-            Ok(_) | Err(_) => node.problem_with_hint(
-                "must be an http:// address",
-                "the sidecar speaks no TLS to webhooks; put a local relay before an https one",
-            ),
+            Ok(endpoint) => Some(endpoint),
+            Err(message) => {
+                node.problem_with_hint(message, "such as https://hooks.example.com/limits")
+            }
         }
     });
-    fields.finish("")?;
-    Some(LimitAlertsConfig { webhook: webhook? })
+    let tls = fields.maybe("tls", own_tls::read_client);
+    fields.finish("what a webhook asks for to be let in is a client's certificate, in tls")?;
+    let (webhook, tls) = (webhook?, tls?);
+    if webhook.scheme == Scheme::Http && tls.is_some() {
+        return node.problem_with_hint(
+            "has tls, and its webhook is http://",
+            "write https://, or remove tls",
+        );
+    }
+    Some(LimitAlertsConfig {
+        webhook,
+        tls: tls.unwrap_or_default(),
+    })
 }

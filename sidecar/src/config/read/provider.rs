@@ -225,7 +225,7 @@ pub(super) fn read_tls(node: &Node<'_>, endpoint: Option<&Endpoint>) -> Option<T
     })
 }
 
-fn read_server_name(node: &Node<'_>) -> Option<String> {
+pub(super) fn read_server_name(node: &Node<'_>) -> Option<String> {
     // A name is exactly what is a URL's host and nothing else.
     let text = node.text()?;
     match Endpoint::parse(&format!("https://{text}")) {

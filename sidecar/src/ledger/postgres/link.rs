@@ -51,7 +51,7 @@ impl Link {
         password(place)?;
         match &place.tls {
             PostgresTls::Off => Ok(()),
-            PostgresTls::Verified { roots } => Verified::by(roots.as_deref()).map(|_| ()),
+            PostgresTls::Verified(tls) => Verified::by(tls).map(|_| ()),
         }
     }
 
@@ -73,9 +73,9 @@ impl Link {
                 driver.spawn(async move { connection.await.unwrap_or_default() });
                 client
             }
-            PostgresTls::Verified { roots } => {
+            PostgresTls::Verified(tls) => {
                 config.ssl_mode(SslMode::Require);
-                let tls = Verified::by(roots.as_deref())?;
+                let tls = Verified::by(tls)?;
                 let (client, connection) = config.connect(tls).await.map_err(failed)?;
                 driver.spawn(async move { connection.await.unwrap_or_default() });
                 client

@@ -28,8 +28,8 @@ fn status(
     (method, path): (Method, &str),
     pairs: &[(&'static str, &str)],
 ) -> u16 {
-    let is_change = method != Method::GET;
-    match admit(access, needed(&method, path), is_change, &headers(pairs)) {
+    let change_by = (method != Method::GET).then_some("http://");
+    match admit(access, needed(&method, path), change_by, &headers(pairs)) {
         Ok(_) => 200,
         Err(refused) => refused.status.as_u16(),
     }
@@ -143,11 +143,35 @@ fn other_machines_change_nothing_without_a_token() {
     assert_eq!(status(access, (Method::GET, "/metrics"), &[host]), 200);
     let closed = (Reach::Remote { is_open: false }, &[][..]);
     assert_eq!(status(closed, (Method::GET, "/metrics"), &[host]), 403);
-    let refused = admit(access, Role::Operator, true, &headers(&[host, JSON])).unwrap_err();
+    let refused = admit(
+        access,
+        Role::Operator,
+        Some("http://"),
+        &headers(&[host, JSON]),
+    )
+    .unwrap_err();
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert!(
         refused.reason.contains("admin.tokens"),
         "{}",
         refused.reason
     );
+}
+
+#[test]
+fn a_page_is_of_this_name_by_this_scheme() {
+    let tokens = tokens();
+    let access = (Reach::Remote { is_open: false }, &tokens[..]);
+    let by = |scheme: &str, origin: &str| {
+        let pairs = [
+            ("authorization", "Bearer token-otto"),
+            JSON,
+            ("host", "ark:8081"),
+            ("origin", origin),
+        ];
+        admit(access, Role::Operator, Some(scheme), &headers(&pairs)).is_ok()
+    };
+    assert!(by("https://", "https://ark:8081"));
+    assert!(!by("https://", "http://ark:8081"));
+    assert!(!by("http://", "https://ark:8081"));
 }
