@@ -4,6 +4,7 @@ mod access;
 mod ask;
 mod choose;
 mod extra;
+mod guard;
 mod identify;
 mod inspect;
 mod quota;

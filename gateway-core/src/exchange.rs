@@ -17,6 +17,7 @@ use std::rc::Rc;
 use crate::admit::Admission;
 use crate::basis::Basis;
 use crate::decide::Decision;
+use crate::guard::Guarded;
 use crate::limit::Nanos;
 use crate::policy::Policy;
 use crate::record::{Endpoint, RateLimits, Record, Shadow, Usage, Verdict};
@@ -82,6 +83,7 @@ pub struct Exchange {
     reject: Option<RejectCode>,
     tags: BTreeMap<String, String>,
     allowed: Option<Allowed>,
+    pub(crate) guarded: Vec<Guarded>,
     client_status: u16,
     settled: bool,
 }
@@ -109,6 +111,7 @@ impl Exchange {
             reject: None,
             tags: BTreeMap::new(),
             allowed: None,
+            guarded: Vec::new(),
             client_status: 0,
             settled: false,
         }

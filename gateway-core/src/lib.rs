@@ -15,6 +15,7 @@ pub mod compliance;
 pub mod decide;
 pub mod exchange;
 pub mod explain;
+pub mod guard;
 pub mod hedge;
 pub mod identity;
 pub mod keys;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::basis::Basis;
 use crate::compliance::Requirement;
+use crate::guard::Guarded;
 use crate::money::{MicroUsd, Price};
 use crate::priority::Priority;
 use crate::reject::RejectCode;
@@ -351,6 +352,9 @@ pub struct Record {
     /// The rule of `access` that decided on it: let it pass, or, where `reject` says so, refused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<String>,
+    /// What guards found in its content, by kind; never what stood there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guard: Vec<Guarded>,
     /// What its decision was made of; `None` when nothing was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<Basis>,

@@ -21,6 +21,8 @@ pub enum RejectCode {
     Unsupported,
     /// 400: the model allows no loss in translation, and every target's would lose something.
     LossyTranslation,
+    /// 400: a guard found in the content what may not be sent.
+    ContentGuard,
     /// 401: no key.
     MissingKey,
     /// 401: a key that is not known.
@@ -84,10 +86,11 @@ pub enum RejectCode {
 
 impl RejectCode {
     /// All codes, in the order of their statuses.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::InvalidRequest,
         Self::Unsupported,
         Self::LossyTranslation,
+        Self::ContentGuard,
         Self::MissingKey,
         Self::InvalidKey,
         Self::ExpiredKey,
@@ -126,6 +129,7 @@ impl RejectCode {
             Self::InvalidRequest => "invalid_request",
             Self::Unsupported => "unsupported",
             Self::LossyTranslation => "lossy_translation",
+            Self::ContentGuard => "content_guard",
             Self::MissingKey => "missing_key",
             Self::InvalidKey => "invalid_key",
             Self::ExpiredKey => "expired_key",
@@ -162,7 +166,10 @@ impl RejectCode {
     #[must_use]
     pub fn status(self) -> u16 {
         match self {
-            Self::InvalidRequest | Self::Unsupported | Self::LossyTranslation => 400,
+            Self::InvalidRequest
+            | Self::Unsupported
+            | Self::LossyTranslation
+            | Self::ContentGuard => 400,
             Self::MissingKey | Self::InvalidKey | Self::ExpiredKey | Self::InvalidToken => 401,
             Self::IdentityNotAllowed
             | Self::ModelNotAllowed
@@ -207,6 +214,7 @@ impl RejectCode {
             Self::LossyTranslation => {
                 "Every target of this model would lose a part of the request."
             }
+            Self::ContentGuard => "The request holds what may not be sent.",
             Self::MissingKey => {
                 "No API key was given. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."
             }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::access::AccessSpec;
 use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
+use crate::guard::GuardSpec;
 use crate::identity::IdentitySpec;
 use crate::money::{Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec};
@@ -80,6 +81,9 @@ pub struct Snapshot {
     /// Who may ask what, beyond what keys say.
     #[serde(default, skip_serializing_if = "AccessSpec::is_empty")]
     pub access: AccessSpec,
+    /// What is looked for in the content of requests.
+    #[serde(default, skip_serializing_if = "GuardSpec::is_empty")]
+    pub guard: GuardSpec,
 }
 
 /// Limits of the gateway itself.
@@ -409,6 +413,9 @@ pub struct KeySpec {
     /// The rules that concern it: index into [`AccessSpec::lists`]. `None`: it is subject to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access: Option<u32>,
+    /// The guards that concern it, see [`GuardSpec::concerning`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub guards: u64,
     /// Whether providers may store what it sends, where its requests ask them to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_store: bool,

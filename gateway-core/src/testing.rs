@@ -3,6 +3,7 @@
 use crate::access::AccessSpec;
 use crate::capability::Capabilities;
 use crate::compliance::{Assurance, Stated, Vocabulary};
+use crate::guard::GuardSpec;
 use crate::identity::IdentitySpec;
 use crate::money::{MicroUsdPerMillion, Price, PriceBasis};
 use crate::priority::{Priority, PrioritySpec, Slo, Weights};
@@ -45,6 +46,7 @@ pub(crate) fn demo() -> Snapshot {
         quota: QuotaSpec::default(),
         identity: IdentitySpec::default(),
         access: AccessSpec::default(),
+        guard: GuardSpec::default(),
     }
 }
 
@@ -86,6 +88,7 @@ fn keys() -> Vec<KeySpec> {
             expires_at_s: None,
             requires: Stated::default(),
             access: None,
+            guards: 0,
             may_store: false,
         },
         KeySpec {
@@ -104,6 +107,7 @@ fn keys() -> Vec<KeySpec> {
             expires_at_s: None,
             requires: Stated::default(),
             access: None,
+            guards: 0,
             may_store: false,
         },
     ]

@@ -8,11 +8,13 @@
 //! digit (the keys of some vendors are plain hexadecimal) is found by the name before it:
 //! `api_key=…`, `"password": "…"`, `Authorization: Bearer …`.
 
+pub mod body;
 mod check;
 mod contact;
 mod credential;
 mod identity;
 mod kind;
+mod kinds;
 mod label;
 mod money;
 mod scan;
@@ -23,6 +25,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 pub use kind::Kind;
+pub use kinds::Kinds;
 
 /// Longest mask in bytes of the text that it may stand for: a text never becomes longer than this many
 /// times its length.

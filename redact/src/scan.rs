@@ -102,6 +102,8 @@ impl Iterator for Scan<'_> {
                     self.text.edge = found.range.end;
                     return Some(found);
                 }
+                // Nothing begins within a word.
+                None if is_word(*byte) => self.at = self.text.run(self.at + 1, is_word),
                 None => self.at += 1,
             }
         }
@@ -120,7 +122,29 @@ fn look(text: Text<'_>, at: usize, byte: u8) -> Option<Found> {
     Some(Found { range, kind })
 }
 
+/// Letters that nothing beside them makes anything else than a word of a sentence: most of all text is
+/// that, and need not be looked at further.
+fn is_prose(text: Text<'_>, at: usize) -> bool {
+    /// The shortest number that can have no digits.
+    const LETTERS_ONLY: usize = 16;
+    let end = text.run_within(at, LETTERS_ONLY, |byte| byte.is_ascii_alphabetic());
+    let len = end - at;
+    let is_of_word = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80;
+    let is_scheme = || matches!(text.at(at) | 0x20, b'b') && matches!(len, 5 | 6);
+    match (text.at(end), text.at(end + 1)) {
+        _ if len == LETTERS_ONLY => false,
+        (b',' | b';' | b')' | b'!' | b'?' | b'\n' | 0x80.., _) => true,
+        (b' ', next) => is_of_word(next) && !is_scheme(),
+        (b'.', b' ') => is_of_word(text.at(end + 2)),
+        (b'.', b'\n') => true,
+        _ => false,
+    }
+}
+
 fn word(text: Text<'_>, at: usize) -> Option<Found> {
+    if is_prose(text, at) {
+        return None;
+    }
     if let Some((range, kind)) = secret(text, at) {
         return Some(Found { range, kind });
     }
@@ -142,12 +166,22 @@ pub(crate) fn secret(text: Text<'_>, at: usize) -> Option<(Range<usize>, Kind)> 
         .or_else(|| Some((credential::of_scheme(text, at)?, Kind::Credential)))
 }
 
+/// Bytes in which six digits stand in every number that is written with separators.
+const LONGEST_OF_SIX: usize = 12;
+
 fn number(text: Text<'_>, at: usize) -> Option<(Range<usize>, Kind)> {
     if let Some(range) = contact::email(text, at) {
         return Some((range, Kind::Email));
     }
     if let Some(range) = vendor::key(text, at) {
         return Some((range, Kind::ApiKey));
+    }
+    // Numbers of people and accounts have six digits at least before their first letter.
+    let mut digits = text.rest(at).iter().take(LONGEST_OF_SIX);
+    let is_near = |byte: &&u8| byte.is_ascii_digit() || b" -./".contains(*byte);
+    let digits = digits.by_ref().take_while(is_near);
+    if digits.filter(|byte| byte.is_ascii_digit()).count() < 6 {
+        return None;
     }
     // Decimals, and the rest of a number that began before.
     let before = text.before(at);

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod extra;
 mod forecasts;
+mod guard;
 mod labels;
 mod ledger;
 mod limits;
@@ -69,6 +70,7 @@ pub struct Metrics {
     price_ceiling: Family<TargetLabels, Counter>,
     rejects: Family<CodeLabels, Counter>,
     access: Access,
+    guard: guard::Guard,
     translation_losses: Family<LossLabels, Counter>,
     records: Counter,
     records_dropped: Counter,
@@ -113,6 +115,7 @@ impl Default for Metrics {
             price_ceiling: Family::default(),
             rejects: Family::default(),
             access: Access::default(),
+            guard: guard::Guard::default(),
             translation_losses: Family::default(),
             records: Counter::default(),
             records_dropped: Counter::default(),
@@ -201,6 +204,7 @@ impl Metrics {
             self.rejects.clone(),
         );
         self.access.register(registry);
+        self.guard.register(registry);
         registry.register(
             "translation_losses",
             "What translations to a provider's dialect left out, by field",
@@ -283,6 +287,7 @@ impl Metrics {
             self.stale_requests.inc();
         }
         self.access.observe(record);
+        self.guard.observe(record);
         if let Some(code) = record.reject {
             self.rejects
                 .get_or_create(&CodeLabels {

@@ -59,6 +59,7 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         cost_is_ceiling: false,
         requires: Requirement::default(),
         access: None,
+        guard: Vec::new(),
         shadow: None,
         hedge_after_ms: 0,
         sequence: 0,

@@ -84,7 +84,9 @@ impl GatewayFilter {
         let (model, admission, policy, client) = self.asked_for(&shared, &facts)?;
         // What the model that was asked for requires holds for what serves instead, too.
         let required = policy.model(model).map(|m| m.requires.requirement);
+        let asked_model = model;
         let (model, priority) = downgraded(&shared, &policy, (model, admission));
+        let facts = self.guard(&shared, facts, (asked_model, model))?;
         let admission = shared.borrow().exchange.admission().ok_or_else(internal)?;
         let requires = admission.requires.and(required.unwrap_or_default());
         let spec = policy.model(model).ok_or_else(internal)?;

@@ -15,8 +15,9 @@ impl GatewayFilter {
         if let Some(live) = &self.live {
             live.borrow_mut().exchange.answered_locally(status);
         }
-        let limits = self.limit_headers();
-        let mut headers = as_pairs(&limits);
+        let mut own = self.limit_headers();
+        own.extend(self.guarded());
+        let mut headers = as_pairs(&own);
         headers.extend_from_slice(extra);
         reply::json(status, body, &headers);
     }
@@ -40,8 +41,15 @@ impl GatewayFilter {
             .and_then(|live| live.borrow_mut().explained.take());
         own.extend(explained.map(|words| ("x-ark-explain", words)));
         own.extend(self.refusing_rule(reject));
+        own.extend(self.guarded());
         reply::refuse(form, reject, &as_pairs(&own));
         Action::Pause
+    }
+
+    /// What guards found and did.
+    fn guarded(&self) -> Option<(&'static str, String)> {
+        let live = self.live.as_ref()?.try_borrow().ok()?;
+        Some(("x-ark-guard", live.exchange.guard_words()?))
     }
 
     /// The rate-limit headers of the key's own limit, in OpenAI's names.
@@ -96,6 +104,9 @@ impl GatewayFilter {
         }
         if let Some(other) = live.exchange.fallback() {
             host::set_response_header("x-ark-fallback", &other.name);
+        }
+        if let Some(found) = live.exchange.guard_words() {
+            host::set_response_header("x-ark-guard", &found);
         }
         let place = live.exchange.place();
         if let Some((_, lossy)) = live.lossy.iter().find(|(of, _)| *of == place) {

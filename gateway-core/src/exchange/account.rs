@@ -74,6 +74,7 @@ impl Exchange {
             sequence: 0,
             tags: self.tags.clone(),
             access: self.access_rule().map(str::to_owned),
+            guard: self.guarded.clone(),
         }
     }
 

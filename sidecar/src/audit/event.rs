@@ -72,6 +72,7 @@ impl Event {
             "status": record.status,
             "outcome": record.outcome,
             "reject": record.reject,
+            "guard": (!record.guard.is_empty()).then_some(&record.guard),
             "attempts": Value::from_iter(attempts),
             "input_tokens": record.usage.input_tokens,
             "output_tokens": record.usage.output_tokens,

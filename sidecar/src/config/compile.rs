@@ -16,6 +16,7 @@ use ark_gateway_core::snapshot::{
 use sha2::{Digest as _, Sha256};
 
 use super::compile_access::compile_access;
+use super::compile_guard::compile_guard;
 use super::compile_identity::compile_identity;
 use super::compile_limits::compile_limits;
 use super::{
@@ -84,6 +85,7 @@ fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot
         (&models, &providers),
         &mut keys,
     );
+    let guard = compile_guard(config, &models, &mut keys);
     Snapshot {
         version: SnapshotVersion::default(),
         gateway: GatewaySpec {
@@ -108,6 +110,7 @@ fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot
         priorities: config.priorities,
         compliance: vocabulary,
         access,
+        guard,
         price_catalogue: config.prices.catalogue.as_ref().map(|c| c.version.clone()),
         tags: config.gateway.tags.clone(),
     }
@@ -251,6 +254,7 @@ fn compile_keys(
                 limit: key.limit,
                 expires_at_s: key.expires_at_s,
                 access: None,
+                guards: 0,
                 may_store: tenant.may_store,
                 requires: compliance::stated(
                     vocabulary,

@@ -26,16 +26,16 @@ pub(super) fn warn_of_access(config: &Config, warnings: &mut Vec<Problem>) {
 }
 
 /// A key, its tenant and where it stands.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     path: String,
     tenant: &'a str,
-    key: &'a KeyConfig,
+    pub(super) key: &'a KeyConfig,
     /// Tokens lend it to callers with roles of their own.
     is_lent: bool,
 }
 
 impl Known<'_> {
-    fn is_meant(&self, who: &WhoConfig) -> bool {
+    pub(super) fn is_meant(&self, who: &WhoConfig) -> bool {
         let is = |names: &[String], own: &str| names.is_empty() || names.iter().any(|n| n == own);
         is(&who.tenants, self.tenant)
             && is(&who.keys, &self.key.id)
@@ -57,7 +57,7 @@ impl Known<'_> {
     }
 }
 
-fn keys_of(config: &Config) -> Vec<Known<'_>> {
+pub(super) fn keys_of(config: &Config) -> Vec<Known<'_>> {
     let with_roles = config.identity.jwt.iter();
     let with_roles = with_roles.filter(|jwt| jwt.claims.roles.is_some());
     let lent: Vec<&String> = with_roles
@@ -165,7 +165,7 @@ fn takes_all(wide: &AccessConfig, narrow: &AccessConfig, keys: &[Known<'_>]) -> 
         }
 }
 
-fn all_among<T: PartialEq>(wide: Option<&[T]>, narrow: Option<&[T]>) -> bool {
+pub(super) fn all_among<T: PartialEq>(wide: Option<&[T]>, narrow: Option<&[T]>) -> bool {
     match (wide, narrow) {
         (None, _) => true,
         (Some(_), None) => false,
@@ -173,7 +173,7 @@ fn all_among<T: PartialEq>(wide: Option<&[T]>, narrow: Option<&[T]>) -> bool {
     }
 }
 
-fn takes_everybody(wide: &WhoConfig, narrow: &WhoConfig, keys: &[Known<'_>]) -> bool {
+pub(super) fn takes_everybody(wide: &WhoConfig, narrow: &WhoConfig, keys: &[Known<'_>]) -> bool {
     let among = |wide: &[String], narrow: &[String]| {
         let all = || narrow.iter().all(|name| wide.contains(name));
         wide.is_empty() || (!narrow.is_empty() && all())

@@ -5,6 +5,7 @@ use ark_gateway_core::snapshot::{Order, ProviderKind};
 
 use super::compile::price::Prices;
 use super::doubtful_access::warn_of_access;
+use super::doubtful_guard::warn_of_guards;
 use super::doubtful_tls::warn_of_clear_text;
 use super::{
     AuthConfig, Config, CredentialConfig, Date, DrainConfig, PriceConfig, Problem, ProviderConfig,
@@ -40,6 +41,7 @@ pub fn warnings(config: &Config, today: Date) -> Vec<Problem> {
     warn_of_orders(config, &mut warnings);
     warn_of_access(config, &mut warnings);
     warn_of_clear_text(config, &mut warnings);
+    warn_of_guards(config, &mut warnings);
     warnings
 }
 

@@ -6,13 +6,16 @@ mod capable;
 mod catalogue;
 mod compile;
 mod compile_access;
+mod compile_guard;
 mod compile_identity;
 mod compile_limits;
 mod date;
 mod doubtful_access;
+mod doubtful_guard;
 mod doubtful_tls;
 mod doubts;
 mod endpoint;
+mod guard;
 mod identity;
 mod limits;
 mod moment;
@@ -42,6 +45,7 @@ pub use compile::{compile, compile_paged};
 pub use date::Date;
 pub use doubts::{unknown_prices, warnings, warnings_without_sidecar};
 pub use endpoint::{Endpoint, Host, Scheme};
+pub use guard::GuardConfig;
 pub use identity::{
     CertificateConfig, CertificateFiles, ClaimsConfig, ClientCertificatesConfig, IdentityConfig,
     JwksConfig, JwtConfig, ListenerTlsConfig,

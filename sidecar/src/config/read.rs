@@ -7,6 +7,7 @@ mod audit;
 mod capability;
 mod compliance;
 mod extra;
+mod guard;
 mod identity;
 mod ledger;
 mod limit;
@@ -88,6 +89,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         identity::read(node, &names)
     });
     let access = access::read_all(&mut fields, &names);
+    let guard = guard::read_all(&mut fields, &names);
     fields.finish("")?;
     version?;
     let (limits, limits_store, limit_alerts) = limits?;
@@ -107,6 +109,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
         limit_alerts,
         identity: identity?,
         access: access?,
+        guard: guard?,
     })
 }
 

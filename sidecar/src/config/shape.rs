@@ -17,6 +17,7 @@ use ark_gateway_core::snapshot::{
 use super::access::AccessConfig;
 use super::date::Date;
 use super::endpoint::Endpoint;
+use super::guard::GuardConfig;
 use super::identity::{IdentityConfig, ListenerTlsConfig};
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
 use super::postgres::PostgresConfig;
@@ -57,6 +58,8 @@ pub struct Config {
     pub identity: IdentityConfig,
     /// Who may ask what, in the operator's order; names are unique. Empty: what keys say holds alone.
     pub access: Vec<AccessConfig>,
+    /// What is looked for in the content of requests, in the operator's order; names are unique.
+    pub guard: Vec<GuardConfig>,
 }
 
 /// `prices`.

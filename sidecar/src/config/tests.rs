@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod compliance;
 mod extra;
+mod guard;
 mod identity;
 mod kinds;
 mod own_tls;

@@ -100,7 +100,7 @@ fn read_limit(node: &Node<'_>) -> Option<Ceiling> {
     })
 }
 
-fn read_who(node: &Node<'_>, names: &Names) -> Option<WhoConfig> {
+pub(super) fn read_who(node: &Node<'_>, names: &Names) -> Option<WhoConfig> {
     let mut fields = node.fields()?;
     let mut list = |name, what, defined: Option<&[String]>| {
         let read = |node: &Node<'_>| {
@@ -249,7 +249,10 @@ pub(super) fn read_roles(node: &Node<'_>) -> Option<Vec<String>> {
 }
 
 /// A list of at least one; an empty one would never match.
-fn some<'a, T>(node: &Node<'a>, read: impl FnMut(&Node<'a>) -> Option<T>) -> Option<Vec<T>> {
+pub(super) fn some<'a, T>(
+    node: &Node<'a>,
+    read: impl FnMut(&Node<'a>) -> Option<T>,
+) -> Option<Vec<T>> {
     some_of(node, MOST_NAMES, read)
 }
 

@@ -1,0 +1,92 @@
+//! Guards that can never match.
+
+use super::doubtful_access::{Known, all_among, keys_of, takes_everybody};
+use super::guard::GuardConfig;
+use super::words::nearest;
+use super::{Config, KeyModelsConfig, Problem};
+
+type Doubt = Option<(String, String)>;
+
+pub(super) fn warn_of_guards(config: &Config, warnings: &mut Vec<Problem>) {
+    if config.guard.is_empty() {
+        return;
+    }
+    let keys = keys_of(config);
+    for (at, guard) in config.guard.iter().enumerate() {
+        let doubt = nobody(guard, &keys)
+            .or_else(|| unheld(guard, &keys))
+            .or_else(|| of_no_key(config, guard, &keys))
+            .or_else(|| outdone(at, &config.guard, &keys));
+        warnings.extend(doubt.map(|(message, hint)| Problem {
+            path: format!("guard[{at}]"),
+            message: format!("{} {message}", guard.name),
+            hint: Some(hint),
+        }));
+    }
+}
+
+/// It names keys, and none of them has what else it names.
+fn nobody(guard: &GuardConfig, keys: &[Known<'_>]) -> Doubt {
+    if guard.who.keys.is_empty() || keys.iter().any(|known| known.is_meant(&guard.who)) {
+        return None;
+    }
+    let message = "can never match: none of its keys is of its tenants and has one of its roles";
+    let hint = "a caller must have one of each kind that is named: remove one, or make two guards";
+    Some((message.to_owned(), hint.to_owned()))
+}
+
+fn unheld(guard: &GuardConfig, keys: &[Known<'_>]) -> Doubt {
+    let held = keys.iter().flat_map(|known| &known.key.roles);
+    let held: Vec<&str> = held.map(String::as_str).collect();
+    // Roles may come from tokens; but one that is nearly a key's is a typing error.
+    let mut unheld = (guard.who.roles.iter()).filter(|role| !held.contains(&role.as_str()));
+    let (role, near) = unheld.find_map(|role| Some((role, nearest(role, &held)?)))?;
+    let message = format!("names the role {role}, which no key has");
+    Some((message, format!("did you mean {near}?")))
+}
+
+/// All keys that it means are barred from its models, and from all that these stand in for.
+fn of_no_key(config: &Config, guard: &GuardConfig, keys: &[Known<'_>]) -> Doubt {
+    let models = guard.models.as_ref()?;
+    let meant: Vec<&Known<'_>> = keys.iter().filter(|k| k.is_meant(&guard.who)).collect();
+    if meant.is_empty() || !guard.who.roles.is_empty() {
+        return None;
+    }
+    let leads = |name: &String| {
+        let model = config.models.iter().find(|model| model.name == *name);
+        let others = model.map_or(&[][..], |model| model.rules.fallback.as_slice());
+        models.contains(name) || others.iter().any(|other| models.contains(other))
+    };
+    let uses = |known: &&Known<'_>| match &known.key.models {
+        KeyModelsConfig::Named(own) => own.iter().any(leads),
+        KeyModelsConfig::All => true,
+    };
+    if meant.iter().any(uses) {
+        return None;
+    }
+    let message = "can never match: the keys that it concerns may use none of its models";
+    let hint = "name other models, or remove the line for any";
+    Some((message.to_owned(), hint.to_owned()))
+}
+
+/// Another does the same, or more, with all that it would find.
+fn outdone(at: usize, guards: &[GuardConfig], keys: &[Known<'_>]) -> Doubt {
+    let own = guards.get(at)?;
+    let takes = |(place, other): &(usize, &GuardConfig)| {
+        let is_before = *place < at;
+        let is_stricter = other.action > own.action || (other.action == own.action && is_before);
+        is_stricter
+            && own.find.without(other.find).is_empty()
+            && takes_everybody(&other.who, &own.who, keys)
+            && all_among(other.models.as_deref(), own.models.as_deref())
+            && all_among(other.endpoints.as_deref(), own.endpoints.as_deref())
+    };
+    let (_, other) = guards.iter().enumerate().find(takes)?;
+    let action = other.action.as_str();
+    let message = format!(
+        "has no effect: {} finds all that it would find, and its action is {action}",
+        other.name
+    );
+    let hint = "all guards hold together, and of each kind the strictest action counts: remove one";
+    Some((message, hint.to_owned()))
+}
