@@ -267,6 +267,8 @@ pub struct TargetFacts<'a> {
     pub model: &'a str,
     /// Output tokens to allow when the client set no bound and the provider demands one.
     pub default_max_tokens: u64,
+    /// The account whose proofs of reasoning it takes, see [`crate::account`]; empty where any is taken.
+    pub account: &'a str,
 }
 
 /// A request in a provider's dialect.

@@ -6,6 +6,7 @@
 //! What passes without translation is read and edited by `ark-wire`, on which this crate stands. It is
 //! compiled for speed, this crate for size: a request runs few of its functions, the module holds all.
 
+pub mod account;
 pub mod anthropic;
 pub mod bedrock;
 pub mod chat;

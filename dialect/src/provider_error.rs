@@ -117,6 +117,14 @@ impl ProviderError {
         }
     }
 
+    /// Whether it is about reasoning that another account has encrypted: that one would take the request.
+    /// Azure sends the words without the code.
+    #[must_use]
+    pub fn is_of_another_account(&self) -> bool {
+        self.code.as_deref() == Some("invalid_encrypted_content")
+            || self.message.starts_with("The encrypted content ")
+    }
+
     /// The stream broke off before the provider said that it was whole.
     #[must_use]
     pub fn truncated() -> Self {

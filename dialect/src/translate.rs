@@ -19,7 +19,8 @@ use crate::loss::{Field, Losses};
 use crate::provider_error::ProviderError;
 use crate::vendor::{self, Vendor};
 use crate::{
-    anthropic, bedrock, completions, embeddings, error_body, gemini, openai_chat, responses,
+    account, anthropic, bedrock, completions, embeddings, error_body, gemini, openai_chat,
+    responses,
 };
 
 /// What a client speaks, by the endpoint that it called.
@@ -190,6 +191,8 @@ pub fn write(
     wire: Wire,
     target: &TargetFacts<'_>,
 ) -> Option<Written> {
+    let (own, strange) = account::own(asked, target.account);
+    let asked = own.as_ref();
     let mut written = match (asked, wire) {
         (Asked::Embeddings(request), Wire::Gemini(api)) => {
             gemini::write_embeddings(request, target, api)
@@ -223,9 +226,11 @@ pub fn write(
         (Asked::Chat(request), Wire::Gemini(_)) => gemini::write_request(request, target),
         (Asked::Chat(request), Wire::Bedrock) => bedrock::write_request(request, target),
     };
-    if client == Client::Messages && begins_anew(asked, wire) {
+    let anew = client == Client::Messages && begins_anew(asked, wire);
+    if anew || strange {
         let mut losses: Losses = written.losses.into_iter().collect();
-        losses.note(Field::Messages);
+        losses.note_if(anew, Field::Messages);
+        losses.note_if(strange, Field::ReasoningHistory);
         written.losses = losses.into_vec();
     }
     Some(written)

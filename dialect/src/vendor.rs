@@ -29,7 +29,7 @@ mod edit;
 mod member;
 mod messages;
 mod quirks;
-mod remove;
+pub(crate) mod remove;
 mod schema;
 pub mod table;
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod identify;
 mod inspect;
 mod quota;
 mod respond;
+mod told;
 
 use ark_gateway_core::exchange::{Answer, End};
 use ark_gateway_core::limit::LimitVerdict;

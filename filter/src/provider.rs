@@ -5,6 +5,7 @@ mod bounds;
 mod dropped;
 mod failure;
 mod head;
+mod marked;
 mod request;
 mod translated;
 mod wire;
@@ -13,6 +14,7 @@ use std::rc::Rc;
 
 use ark_gateway_core::exchange::Exchange;
 use ark_gateway_core::reject::{Reject, RejectCode};
+use ark_wire::insert::Insertion;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -40,6 +42,8 @@ pub(crate) struct ProviderFilter {
     read: usize,
     /// Losses of the answer that were taken note of.
     dropped: usize,
+    /// What is put into an answer that passes.
+    marking: Option<Insertion>,
 }
 
 impl ProviderFilter {
@@ -53,6 +57,7 @@ impl ProviderFilter {
             reading: Reading::Pass,
             read: 0,
             dropped: 0,
+            marking: None,
         }
     }
 

@@ -285,6 +285,12 @@ impl Exchange {
         }
     }
 
+    /// What the head of the provider's answer said of its limits.
+    #[must_use]
+    pub fn limits_said(&self) -> Option<RateLimits> {
+        self.current()?.rate_limits
+    }
+
     /// The request's translation for this attempt's target left these fields out.
     pub fn attempt_lost(&mut self, fields: Vec<String>) {
         if let Some(attempt) = self.current_mut() {
@@ -294,7 +300,7 @@ impl Exchange {
 
     /// The translation of this attempt's answer left this field out; whether that is new.
     pub fn answer_lost(&mut self, field: &str) -> bool {
-        let Some(attempt) = self.attempts.last_mut() else {
+        let Some(attempt) = self.current_mut() else {
             return false;
         };
         let new = !attempt.lost.iter().any(|lost| lost == field);

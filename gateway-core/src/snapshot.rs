@@ -227,6 +227,13 @@ pub struct ProviderSpec {
     /// It stores what a request does not tell it not to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stores: bool,
+    /// A short name of the account that can read what its models thought; empty where others of the maker
+    /// can too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub account: String,
+    /// Clients are told what it says of its rate limits.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub shows_rate_limits: bool,
 }
 
 /// One way to serve a model: a provider and its name for the model.

@@ -143,6 +143,8 @@ fn provider(name: &str) -> ProviderSpec {
         drained: false,
         assurance: Assurance::default(),
         stores: false,
+        account: String::new(),
+        shows_rate_limits: false,
     }
 }
 

@@ -11,13 +11,21 @@ from harness.waiting import always, eventually
 
 FLEET = {"openai": "openai", "anthropic": "anthropic", "other": "openai"}
 RESET_S = 5
+BOUND_KEY = "ark-bound"
+BOUND = {"requests_per_minute": 600, "burst": 600}
 
 
 def text(fleet) -> str:
     """Price alone decides, so that only limits can move a request to the dearer `other`."""
-    providers = [config.provider(p) for p in fleet.providers.values()]
+    shown = {"show_rate_limits": True}
+    providers = [
+        config.provider(p, **({} if name == "other" else shown))
+        for name, p in fleet.providers.items()
+    ]
     models = [config.model(f"{name}-first", [name, "other"]) | {"order": "scored"} for name in ("openai", "anthropic")]
-    return config.text(providers, models)
+    models += [config.model(config.only(name), [name]) for name in FLEET]
+    keys = [config.key(config.DEMO_KEY), config.key(BOUND_KEY, limits=BOUND)]
+    return config.text(providers, models, keys)
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +133,78 @@ def test_the_forecast_of_a_models_demand_is_a_metric(limited, asks):
     ahead = models["openai-first"]["ahead"]
     assert [a["minutes"] for a in ahead] == [1, 5]
     assert all(a["upper_tokens_per_minute"] >= a["tokens_per_minute"] > 0 for a in ahead)
+
+
+def plenty(provider: str) -> dict[str, str]:
+    """What a provider says that has much left, in its own words."""
+    if provider == "anthropic":
+        reset = datetime.now(UTC) + timedelta(minutes=1)
+        when = reset.strftime("%Y-%m-%dT%H:%M:%SZ")
+        said = {"requests": ("1000", "999"), "tokens": ("80000", "79000")}
+        return {
+            f"anthropic-ratelimit-{kind}-{word}": value
+            for kind, (limit, left) in said.items()
+            for word, value in (("limit", limit), ("remaining", left), ("reset", when))
+        }
+    return {
+        "x-ratelimit-limit-requests": "1000",
+        "x-ratelimit-remaining-requests": "999",
+        "x-ratelimit-reset-requests": "1m0s",
+        "x-ratelimit-limit-tokens": "80000",
+        "x-ratelimit-remaining-tokens": "79000",
+        "x-ratelimit-reset-tokens": "6s",
+    }
+
+
+def limits_told(answer) -> dict[str, str]:
+    """What an answer says of limits."""
+    return {name: value for name, value in answer.headers.items() if "ratelimit" in name}
+
+
+def messages(client: Client, model: str, script: str):
+    """What a client of Anthropic's gets."""
+    said = [{"role": "user", "content": "Say hello."}]
+    body = {"model": model, "max_tokens": 50, "messages": said}
+    headers = {"x-api-key": config.DEMO_KEY, "x-demo-script": script}
+    return client.send("POST", "/v1/messages", json=body, headers=headers)
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_client_reads_the_providers_limits_in_its_own_convention(limited, asks, provider):
+    script = f"{provider}={words(plenty(provider))}"
+    model = config.only(provider)
+    told = limits_told(asks.chat(model, script))
+    assert told.pop("x-ratelimit-reset-requests").endswith("ms")
+    assert told.pop("x-ratelimit-reset-tokens").endswith("ms")
+    assert told == {
+        "x-ratelimit-limit-requests": "1000",
+        "x-ratelimit-remaining-requests": "999",
+        "x-ratelimit-limit-tokens": "80000",
+        "x-ratelimit-remaining-tokens": "79000",
+    }
+    told = limits_told(messages(asks, model, script))
+    for kind in ("requests", "tokens"):
+        reset = datetime.fromisoformat(told.pop(f"anthropic-ratelimit-{kind}-reset"))
+        assert reset.tzinfo is not None and reset.year >= 2024
+    assert told == {
+        "anthropic-ratelimit-requests-limit": "1000",
+        "anthropic-ratelimit-requests-remaining": "999",
+        "anthropic-ratelimit-tokens-limit": "80000",
+        "anthropic-ratelimit-tokens-remaining": "79000",
+    }
+
+
+def test_a_provider_that_is_not_shown_says_nothing_to_clients(asks):
+    """The account is all tenants': what is left of it is nobody's own."""
+    answer = asks.chat(config.only("other"), f"other={words(plenty('other'))}")
+    assert limits_told(answer) == {}
+
+
+def test_a_limit_of_the_callers_own_stands_before_the_providers(limited):
+    client = limited.client(BOUND_KEY)
+    told = limits_told(client.chat(config.only("openai"), f"openai={words(plenty('openai'))}"))
+    client.close()
+    assert told["x-ratelimit-limit-requests"] == "600"
+    assert told["x-ratelimit-remaining-requests"] == "599"
+    # Ark keeps no limit of tokens for this caller: the provider's is told.
+    assert told["x-ratelimit-limit-tokens"] == "80000"

@@ -10,6 +10,7 @@
 
 pub mod answer;
 pub mod bytes;
+pub mod insert;
 pub mod json_scan;
 pub mod markers;
 pub mod opening;

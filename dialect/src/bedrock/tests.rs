@@ -49,6 +49,7 @@ fn write(request: &ChatRequest, model: &str) -> (Value, Vec<String>) {
     let target = TargetFacts {
         model,
         default_max_tokens: 4096,
+        account: "",
     };
     let written = write_request(request, &target);
     let losses = written.losses.iter();

@@ -74,4 +74,6 @@ pub struct AnswerContext {
     pub request: std::rc::Rc<ChatRequest>,
     /// The form in which embeddings were asked for.
     pub encoding: Encoding,
+    /// The account that answers, see [`crate::account`]; empty where proofs of reasoning are not marked.
+    pub account: String,
 }

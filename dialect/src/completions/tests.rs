@@ -27,6 +27,7 @@ fn context(include_usage: bool) -> AnswerContext {
             ..ChatRequest::default()
         }),
         encoding: Default::default(),
+        account: String::new(),
     }
 }
 

@@ -83,6 +83,7 @@ fn either_api_of_google_is_asked_in_its_form() {
     let target = TargetFacts {
         model: "gemini-embedding-001",
         default_max_tokens: 0,
+        account: "",
     };
     let body = |api| -> Value {
         let written = write_embeddings(&request, &target, api);

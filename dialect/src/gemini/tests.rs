@@ -71,6 +71,7 @@ fn written(request: &ChatRequest, model: &str) -> (Value, Vec<String>) {
     let target = TargetFacts {
         model,
         default_max_tokens: 4096,
+        account: "",
     };
     let written = write_request(request, &target);
     let losses = written.losses.iter().map(|loss| loss.field.name().into());

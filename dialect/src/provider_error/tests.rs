@@ -368,3 +368,26 @@ fn a_message_may_say_how_long_to_wait() {
     let bad = r#"{"error":{"message":"try again in 5s","code":"invalid"}}"#;
     assert_eq!(ProviderError::read(bad.as_bytes()).retry_after_ms, None);
 }
+
+#[test]
+fn what_another_account_encrypted_is_told_from_what_is_wrong() {
+    for (error, expected) in [
+        (
+            r#"{"message":"x","code":"invalid_encrypted_content"}"#,
+            true,
+        ),
+        (
+            r#"{"message":"The encrypted content for item rs_1 could not be verified.","code":null}"#,
+            true,
+        ),
+        (
+            r#"{"message":"Encrypted content is not supported with this model."}"#,
+            false,
+        ),
+    ] {
+        let body = format!(r#"{{"error":{error}}}"#);
+        let error = ProviderError::read_with_status(400, body.as_bytes());
+        assert_eq!(error.class, ErrorClass::InvalidRequest);
+        assert_eq!(error.is_of_another_account(), expected, "{body}");
+    }
+}

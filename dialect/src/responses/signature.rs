@@ -1,5 +1,6 @@
 //! Whose proof of reasoning an `encrypted_content` is.
 
+use crate::account::unmarked;
 use crate::chat::{Maker, Signature};
 
 const SHOWN: &str = "ark1.";
@@ -70,9 +71,9 @@ pub(super) fn named(id: &str, encrypted: &str) -> String {
     }
 }
 
-/// The item's id, if it is known, and the proof: undoes [`named`].
+/// The item's id, if it is known, and the proof: undoes [`named`]. The account's mark may stand before it.
 pub(super) fn own(data: &str) -> (Option<&str>, &str) {
-    match data.split_once(':') {
+    match unmarked(data).split_once(':') {
         Some((id, encrypted)) if is_openais(id) => (Some(id), encrypted),
         Some(_) | None => (None, data),
     }

@@ -24,6 +24,7 @@ fn context(body: &str) -> AnswerContext {
         created: 1_700_000_000,
         request: Rc::new(read(body)),
         encoding: Default::default(),
+        account: String::new(),
     }
 }
 

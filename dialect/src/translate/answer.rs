@@ -5,7 +5,7 @@ use crate::loss::Loss;
 use crate::provider_error::ProviderError;
 use crate::translate::{Client, Wire, dropped};
 use crate::usage::Usage;
-use crate::{anthropic, bedrock, completions, embeddings, gemini, openai_chat, responses};
+use crate::{account, anthropic, bedrock, completions, embeddings, gemini, openai_chat, responses};
 
 /// An answer in the client's dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,10 @@ pub fn answer(
             dropped: Vec::new(),
         }),
         Client::Chat | Client::Completions | Client::Responses | Client::Messages => {
-            let answer = read((wire, target_model), body, &context.id)?;
+            let mut answer = read((wire, target_model), body, &context.id)?;
+            for choice in &mut answer.choices {
+                account::mark_parts(&mut choice.parts, &context.account);
+            }
             let legacy = context.request.legacy_functions;
             Ok(Answered {
                 body: write(client, &answer, context),

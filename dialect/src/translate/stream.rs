@@ -5,7 +5,7 @@ use crate::loss::Losses;
 use crate::provider_error::{ErrorClass, ProviderError};
 use crate::translate::{Client, Wire, dropped};
 use crate::usage::Usage;
-use crate::{anthropic, bedrock, completions, gemini, openai_chat, responses};
+use crate::{account, anthropic, bedrock, completions, gemini, openai_chat, responses};
 
 #[derive(Debug)]
 enum Reader {
@@ -48,13 +48,20 @@ pub struct Translation {
     client: Client,
     /// The client asked with OpenAI's deprecated functions.
     legacy: bool,
+    /// Whose proofs of reasoning are marked as such.
+    account: String,
     progress: Progress,
 }
 
 impl Translation {
     /// A translation at the start of a stream of the target that the provider calls `target_model`.
     #[must_use]
-    pub fn new(client: Client, (wire, target_model): (Wire, &str), context: AnswerContext) -> Self {
+    pub fn new(
+        client: Client,
+        (wire, target_model): (Wire, &str),
+        mut context: AnswerContext,
+    ) -> Self {
+        let account = std::mem::take(&mut context.account);
         let reader = match wire {
             Wire::Openai(_) | Wire::Azure { .. } => {
                 Reader::Openai(Box::new(openai_chat::StreamReader::of_answer(&context.id)))
@@ -88,6 +95,7 @@ impl Translation {
             writer,
             client,
             legacy,
+            account,
             progress: Progress::default(),
         }
     }
@@ -96,8 +104,9 @@ impl Translation {
     /// the client gets.
     pub fn push(&mut self, chunk: &[u8], last: bool, out: &mut Vec<u8>) {
         let (writer, progress) = (&mut self.writer, &mut self.progress);
-        let (client, legacy) = (self.client, self.legacy);
-        let mut sink = |event: Event<'_>| {
+        let (client, legacy, account) = (self.client, self.legacy, &self.account);
+        let mut sink = |mut event: Event<'_>| {
+            account::mark_event(&mut event, account);
             if let Some(field) = dropped::of_event(client, legacy, &event) {
                 progress.dropped.note(field);
             }

@@ -6,7 +6,7 @@ use crate::bytes::{is_space, tail};
 
 /// The ranges to take out so that the members at `spans` (key to value) are gone and the objects
 /// around them are objects still. Members of several objects may be given at once.
-pub(super) fn members(body: &[u8], mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
+pub(crate) fn members(body: &[u8], mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_by_key(|span| span.start);
     let mut ranges: Vec<Range<usize>> = Vec::with_capacity(spans.len());
     for span in spans {
@@ -30,13 +30,13 @@ pub(super) fn members(body: &[u8], mut spans: Vec<Range<usize>>) -> Vec<Range<us
 }
 
 /// The first place from `at` on that is no white space.
-pub(super) fn skip_space(body: &[u8], at: usize) -> usize {
+pub(crate) fn skip_space(body: &[u8], at: usize) -> usize {
     let spaces = tail(body, at).iter().take_while(|&&byte| is_space(byte));
     at.saturating_add(spaces.count())
 }
 
 /// The place before which there is no white space, from `at` back.
-fn before_space(body: &[u8], at: usize) -> usize {
+pub(crate) fn before_space(body: &[u8], at: usize) -> usize {
     let before = body.get(..at).unwrap_or_default();
     let spaces = before.iter().rev().take_while(|&&byte| is_space(byte));
     at.saturating_sub(spaces.count())

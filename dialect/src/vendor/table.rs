@@ -228,6 +228,19 @@ pub static TABLE: &[Quirks] = &[
         reasoning_text: ReasoningText::Reasoning,
         ..COMPATIBLE
     },
+    // https://docs.cohere.com/docs/compatibility-api lists what is taken and what is not; tool_choice is
+    // in neither list, so it is left out by name. reasoning_effort is none or high. Of embeddings it takes
+    // model, input and encoding_format; it refuses dimensions and user, which its 400 says.
+    Quirks {
+        name: "cohere",
+        base_url: Some("https://api.cohere.ai/compatibility/v1"),
+        completions: false,
+        max_tokens: MaxTokens::Old,
+        unsupported: COHERE_UNSUPPORTED,
+        tool_choice: AUTO_ONLY,
+        reasoning: Control::EffortOf(&["none", "high"]),
+        ..COMPATIBLE
+    },
     // https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html: nearly all of OpenAI's
     // members; reasoning in `reasoning`, earlier in `reasoning_content`. Whether a model knows
     // `developer` is up to its template; all know `system`. Errors: OpenAI's form with a numeric code,
@@ -316,6 +329,22 @@ const MISTRAL_UNSUPPORTED_IN_MESSAGES: &[&str] = &[
     "reasoning_content",
     "reasoning_details",
     "refusal",
+];
+
+const COHERE_UNSUPPORTED: &[&str] = &[
+    "audio",
+    "functions",
+    "function_call",
+    "logit_bias",
+    "logprobs",
+    "metadata",
+    "modalities",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "service_tier",
+    "store",
+    "top_logprobs",
 ];
 
 const GROQ_UNSUPPORTED: &[&str] = &[

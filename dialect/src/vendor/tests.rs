@@ -148,6 +148,20 @@ const GOLDENS: &[(&str, &[&str], &str)] = &[
         "stop frequency_penalty logit_bias logprobs n reasoning reasoning_history",
     ),
     (
+        "cohere",
+        &[
+            SYSTEM,
+            THOUGHT,
+            r#""max_tokens":9,"seed":7,"#,
+            FIVE,
+            r#""temperature":1.80,"#,
+            SCHEMA,
+            r#""reasoning_effort":"high","frequency_penalty":0.5,"user":"u","#,
+            OPTIONS,
+        ],
+        "tool_choice parallel_tool_calls logit_bias logprobs n reasoning",
+    ),
+    (
         "vllm",
         &[
             SYSTEM,
@@ -597,7 +611,7 @@ fn functions_in_old_words_are_found_where_they_are_not_known() {
     }
     let without = Vendor::all().filter(|vendor| !vendor.takes_functions());
     let without: Vec<_> = without.map(Vendor::name).collect();
-    assert_eq!(without, ["glm", "kimi", "minimax", "mistral"]);
+    assert_eq!(without, ["glm", "kimi", "minimax", "mistral", "cohere"]);
 }
 
 #[test]
@@ -621,6 +635,7 @@ fn a_request_is_written_for_a_vendor_with_what_was_thought() {
     let target = TargetFacts {
         model: "m",
         default_max_tokens: 1,
+        account: "",
     };
     for vendor in Vendor::all() {
         let written = write_request(&request, &target, vendor);

@@ -89,6 +89,7 @@ fn context() -> AnswerContext {
             ..ChatRequest::default()
         }),
         encoding: Encoding::default(),
+        account: String::new(),
     }
 }
 

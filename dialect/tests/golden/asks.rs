@@ -110,6 +110,7 @@ impl Ask {
         let target = TargetFacts {
             model: column.model,
             default_max_tokens: 4096,
+            account: "",
         };
         let asked = read(self.client, body)
             .unwrap_or_else(|bad| panic!("{}: {bad:?}", self.input.file.display()));

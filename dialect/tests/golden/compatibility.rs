@@ -33,9 +33,11 @@ const NOT_SERVED: &str = "
   client dialect to translate from, and routing by tokens, the usage of a record and prices would each need a second
   measure (documents, search units).
 - **Cohere's own embeddings and chat** (`/v2/embed`, `/v2/chat`): another dialect each. Cohere's OpenAI-compatible
-  endpoint (`https://api.cohere.ai/compatibility/v1`) and Jina's embeddings (`https://api.jina.ai/v1`), which have
-  OpenAI's form, can be named as `kind: openai-compatible` without a vendor; no golden covers what they refuse, so
-  nothing is claimed of them here.
+  endpoint is served (`vendor: cohere`), chat and embeddings; of the latter it refuses `dimensions` and `user`, in its own
+  words.
+- **Jina's embeddings** (`https://api.jina.ai/v1`): of OpenAI's form but for their encoding, which Jina calls
+  `embedding_type`. They can be named as `kind: openai-compatible` without a vendor, by clients that ask for numbers
+  (`encoding_format: float`); no golden covers them, so nothing is claimed of them here.
 ";
 
 pub fn file() -> PathBuf {

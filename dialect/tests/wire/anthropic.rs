@@ -21,6 +21,7 @@ use serde_json::{Map, Value, json};
 const TARGET: TargetFacts<'_> = TargetFacts {
     model: "claude-3-7-sonnet-20250219",
     default_max_tokens: 1000,
+    account: "",
 };
 
 /// Text that is said: not blank, and without white space at the end.

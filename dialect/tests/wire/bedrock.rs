@@ -451,7 +451,7 @@ proptest! {
 
     #[test]
     fn any_request_is_written_as_converse_takes_it(request in request(), model in select(MODELS)) {
-        let target = TargetFacts { model, default_max_tokens: 1000 };
+        let target = TargetFacts { model, default_max_tokens: 1000, account: "" };
         let written = write_request(&request, &target);
         check_body(&serde_json::from_slice(&written.body).unwrap());
         prop_assert_eq!(write_request(&request, &target), written);

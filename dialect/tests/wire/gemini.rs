@@ -399,7 +399,7 @@ proptest! {
         request in any_request(),
         model in select(&["gemini-2.0-flash", "gemini-2.5-pro", "gemini-3-flash-preview"][..]),
     ) {
-        let target = TargetFacts { model, default_max_tokens: 0 };
+        let target = TargetFacts { model, default_max_tokens: 0, account: "" };
         let written = gemini::write_request(&request, &target);
         let text = String::from_utf8(written.body.clone()).unwrap();
         prop_assert!(!["Anthropic", "Openai", "Bedrock"].iter().any(|it| text.contains(it)));

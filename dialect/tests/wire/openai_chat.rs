@@ -486,6 +486,7 @@ fn context(request: ChatRequest) -> AnswerContext {
         created: 7,
         request: Rc::new(request),
         encoding: Default::default(),
+        account: String::new(),
     }
 }
 
@@ -582,7 +583,7 @@ proptest! {
 
     #[test]
     fn a_request_keeps_what_is_not_lost(request in request()) {
-        let target = TargetFacts { model: "gpt", default_max_tokens: 9 };
+        let target = TargetFacts { model: "gpt", default_max_tokens: 9, account: "" };
         let written = write_request(&request, &target);
         let losses: Vec<Field> = written.losses.into_iter().map(|loss| loss.field).collect();
         let again = read_request(&written.body).unwrap();

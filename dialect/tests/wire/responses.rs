@@ -51,6 +51,7 @@ fn context(request: &str) -> AnswerContext {
         created: 7,
         request: Rc::new(read_request(request.as_bytes()).unwrap()),
         encoding: Default::default(),
+        account: String::new(),
     }
 }
 

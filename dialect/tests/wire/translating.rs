@@ -99,6 +99,7 @@ pub(crate) fn asked(input: &[u8]) {
             let target = TargetFacts {
                 model,
                 default_max_tokens: 4096,
+                account: "",
             };
             if let Some(written) = write(&asked, client, wire, &target) {
                 let json = serde_json::from_slice::<Value>(&written.body);

@@ -22,8 +22,8 @@ use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::rules::{Sticky, unit_of};
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::{
-    ModelId, ModelSpec, OnLoss, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS, TargetId,
-    TargetSpec,
+    ModelId, ModelSpec, OnLoss, ProviderSpec, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS,
+    TargetId, TargetSpec,
 };
 use ark_wire::request::RequestFacts;
 
@@ -260,13 +260,19 @@ impl GatewayFilter {
                 continue;
             }
             if client.is_native_to(wire) && !self.has_foreign_signature() {
+                if spec.on_loss == OnLoss::Reject
+                    && let Some(loss) = self.loses_reasoning((client, wire), provider)
+                {
+                    refused.targets.push(id);
+                    refused.note(&loss);
+                }
                 continue;
             }
             let lost = if spec.on_loss == OnLoss::Reject {
-                let written = write(&self.asked()?, client, wire, &facts_of(target));
+                let written = write(&self.asked()?, client, wire, &facts_of(target, provider));
                 written.and_then(|w| w.losses.into_iter().find(is_grave))
             } else if *rich.get_or_insert_with(|| self.may_hold_more_than_text()) {
-                self.lost_content(client, (wire, target))
+                self.lost_content(client, wire, (target, provider))
             } else {
                 None
             };
@@ -280,10 +286,15 @@ impl GatewayFilter {
 
     /// An image, document or sound that this target could not be sent, in the form in which the client
     /// sent it: no policy makes that a target for it.
-    fn lost_content(&self, client: Client, (wire, target): (Wire, &TargetSpec)) -> Option<Loss> {
+    fn lost_content(
+        &self,
+        client: Client,
+        wire: Wire,
+        (target, provider): (&TargetSpec, &ProviderSpec),
+    ) -> Option<Loss> {
         // What cannot be read is refused where it must be read.
         let asked = self.asked().ok()?;
-        let written = write(&asked, client, wire, &facts_of(target))?;
+        let written = write(&asked, client, wire, &facts_of(target, provider))?;
         written
             .losses
             .into_iter()
@@ -426,10 +437,11 @@ fn explained(
 }
 
 /// What a writer of requests must know of a target.
-pub(crate) fn facts_of(target: &TargetSpec) -> TargetFacts<'_> {
+pub(crate) fn facts_of<'a>(target: &'a TargetSpec, provider: &'a ProviderSpec) -> TargetFacts<'a> {
     TargetFacts {
         model: &target.model,
         default_max_tokens: target.default_max_tokens.into(),
+        account: &provider.account,
     }
 }
 

@@ -1,9 +1,12 @@
 //! The request's body: read window by window, whole only where that cannot be avoided.
 
+use ark_dialect::account;
 use ark_dialect::anthropic::FOREIGN_SIGNATURES;
+use ark_dialect::loss::Loss;
 use ark_dialect::openai_chat::FOREIGN_HISTORY;
-use ark_dialect::translate::{Asked, Client, read};
+use ark_dialect::translate::{Asked, Client, Wire, read};
 use ark_gateway_core::reject::{Reject, RejectCode};
+use ark_gateway_core::snapshot::ProviderSpec;
 use ark_wire::markers::MarkerScan;
 use ark_wire::opening::opening;
 use proxy_wasm::types::BufferType;
@@ -117,6 +120,24 @@ impl GatewayFilter {
             at += window.len();
         }
         scan.found()
+    }
+
+    /// What a Responses request that passes loses, as another account than this provider's has encrypted it.
+    pub(super) fn loses_reasoning(
+        &self,
+        (client, wire): (Client, Wire),
+        provider: &ProviderSpec,
+    ) -> Option<Loss> {
+        let may_hold = client == Client::Responses
+            && matches!(wire, Wire::Responses(_))
+            && self.finds(&account::MARKED);
+        if !may_hold {
+            return None;
+        }
+        let body = host::body(BufferType::HttpRequestBody, 0, self.inspected);
+        // What cannot be read is refused where it must be read.
+        let edits = account::edits(&body, &provider.account).ok()?;
+        edits.losses.into_iter().next()
     }
 
     /// The request in no one's dialect. Takes the whole body into memory.

@@ -214,6 +214,14 @@ pub(crate) fn take_answer(said: &Said, answer: Option<&QuotaAnswer>, sent: Nanos
     })
 }
 
+/// Whose convention the caller reads.
+pub(super) fn dialect_of(live: &Live) -> Dialect {
+    match live.client.map(|client| client.error_form()) {
+        Some(ErrorForm::Anthropic) => Dialect::Anthropic,
+        Some(ErrorForm::Openai) | None => Dialect::Openai,
+    }
+}
+
 /// What is left of a request's limits, as headers in its caller's convention.
 pub(super) fn headers(live: &Live, mut tell: impl FnMut(&'static str, String)) {
     let exchange = &live.exchange;
@@ -224,10 +232,7 @@ pub(super) fn headers(live: &Live, mut tell: impl FnMut(&'static str, String)) {
     let (Some(admission), Some(model)) = (exchange.admission(), exchange.current_model_id()) else {
         return;
     };
-    let dialect = match live.client.map(|client| client.error_form()) {
-        Some(ErrorForm::Anthropic) => Dialect::Anthropic,
-        Some(ErrorForm::Openai) | None => Dialect::Openai,
-    };
+    let dialect = dialect_of(live);
     let now = host::now();
     let asked = asked(policy, admission.key, (model, Estimate::default()));
     vm::with(|vm| {

@@ -5,6 +5,7 @@ use ark_gateway_core::money::PriceBasis;
 use ark_gateway_core::reject::Reject;
 use proxy_wasm::types::Action;
 
+use super::told::told_limits;
 use super::{Answering, GatewayFilter, quota};
 use crate::vm::Live;
 use crate::{host, reply};
@@ -120,6 +121,7 @@ impl GatewayFilter {
         }
         let mut headers = self.own_limit_headers();
         leased(live, &mut headers);
+        headers.extend(told_limits(live, &headers));
         for (name, value) in headers {
             host::set_response_header(name, &value);
         }

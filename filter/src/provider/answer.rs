@@ -82,7 +82,10 @@ impl ProviderFilter {
                 },
                 Some(_) | None => Reading::TranslateJson { gathered: None },
             };
-        } else if streams {
+            return;
+        }
+        self.begin_marking(client);
+        if streams {
             // What the client gets may be shorter than what the provider announced, or longer.
             host::remove_response_header("content-length");
             self.reading = Reading::Gate(Box::default());
@@ -185,8 +188,10 @@ impl ProviderFilter {
             RelayOut::Replace(bytes) => Some(bytes),
         };
         if truncated {
-            replaced.get_or_insert(chunk).extend(meter.broken_off());
+            let bytes = replaced.get_or_insert_with(|| chunk.clone());
+            bytes.extend(meter.broken_off());
         }
+        self.mark_account(&chunk, &mut replaced);
         if let Some(bytes) = replaced {
             host::replace_body(BufferType::HttpResponseBody, size, &bytes);
         }
@@ -227,6 +232,7 @@ impl ProviderFilter {
             }
             self.with_exchange(|e| e.attempt_released(host::now()));
         }
+        self.mark_json(size, (releases, end));
         if end {
             self.finish_json();
         }

@@ -110,7 +110,10 @@ impl ProviderFilter {
             return Action::Continue;
         };
         let error = read_error(wire, status, &body);
-        if self.may_go_elsewhere(error.class) {
+        // What does not say whose it is may be the next one's.
+        let strange =
+            error.is_of_another_account() && self.with_exchange(|e| e.has_next()) == Some(true);
+        if strange || self.may_go_elsewhere(error.class) {
             return self.try_next(Verdict::ClientError);
         }
         match verdict_of(error.class) {

@@ -8,9 +8,10 @@ use ark_dialect::loss::Loss;
 use ark_dialect::openai_chat::LEGACY_FUNCTIONS;
 use ark_dialect::translate::{Client, ErrorForm, Wire, read, write};
 use ark_dialect::vendor::UsageReport;
-use ark_dialect::{responses, vendor};
+use ark_dialect::{account, responses, vendor};
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{OnLoss, ProviderSpec, TargetId};
+use ark_wire::json_scan::ScanError;
 use ark_wire::markers::MarkerScan;
 use ark_wire::request::BodyError;
 use ark_wire::rewrite::{Edits, Plan, StoreEdit};
@@ -145,6 +146,7 @@ impl ProviderFilter {
         live.exchange.speak_of(self.place);
         let policy = Rc::clone(live.exchange.policy());
         let target = policy.target(whole.target).ok_or_else(internal)?;
+        let provider = policy.provider(target.provider).ok_or_else(internal)?;
         self.translated_anyway = whole.native && speaks_of_functions(whole, body);
         let written = if whole.native && !self.translated_anyway {
             adapt(whole, &target.model, &live, body)?
@@ -154,7 +156,8 @@ impl ProviderFilter {
                 None => read(whole.client, body).map_err(|bad| bad_request(&bad))?,
             };
             let bounded = bounded(&asked, &live);
-            let written = write(&bounded, whole.client, whole.wire, &facts_of(target));
+            let facts = facts_of(target, provider);
+            let written = write(&bounded, whole.client, whole.wire, &facts);
             live.asked = Some(asked);
             let written = written.ok_or_else(internal)?;
             stored_nowhere(written, &live, target.provider)
@@ -177,7 +180,9 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
         (Client::Responses, _) => {
             let edit = responses::store_edit(body).map_err(|bad| bad_request(&bad))?;
             let edit = edit.filter(|_| !may_store(live));
-            edit.into_iter().collect()
+            let own = account::edits(body, &provider.account).map_err(unreadable)?;
+            losses = own.losses;
+            edit.into_iter().chain(own.splices).collect()
         }
         (Client::Chat, Wire::Openai(_) | Wire::Azure { .. }) => {
             let edits = match whole.wire {
@@ -189,10 +194,7 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
                 | Wire::Gemini(_)
                 | Wire::Bedrock => vendor::foreign_history(body),
             };
-            let edits = edits.map_err(|error| {
-                let error = BodyError::from(error);
-                Reject::invalid_request(error.message(), error.param().map(str::to_owned))
-            })?;
+            let edits = edits.map_err(unreadable)?;
             losses = edits.losses;
             edits.splices
         }
@@ -203,6 +205,11 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
         body: made.map_err(|_other| internal())?,
         losses,
     })
+}
+
+fn unreadable(error: ScanError) -> Reject {
+    let error = BodyError::from(error);
+    Reject::invalid_request(error.message(), error.param().map(str::to_owned))
 }
 
 /// Whether a chat request has OpenAI's deprecated functions, which this vendor does not take.

@@ -145,6 +145,15 @@ impl ProviderFilter {
     }
 }
 
+/// The account that answers.
+pub(super) fn account_of(live: &Live) -> String {
+    let policy = live.exchange.policy();
+    let target = live.exchange.current_target();
+    let target = target.and_then(|target| policy.target(target));
+    let provider = target.and_then(|target| policy.provider(target.provider));
+    provider.map_or_else(String::new, |provider| provider.account.clone())
+}
+
 /// What the writer of an answer must know of the request.
 pub(super) fn context_of(live: &Live) -> AnswerContext {
     let (request, encoding) = match &live.asked {
@@ -153,6 +162,7 @@ pub(super) fn context_of(live: &Live) -> AnswerContext {
         None => (Rc::default(), Encoding::default()),
     };
     AnswerContext {
+        account: account_of(live),
         model: live
             .facts
             .as_ref()

@@ -60,7 +60,7 @@ fn place(of: Unit) -> Option<usize> {
     })
 }
 
-fn names(of: Unit, dialect: Dialect) -> Option<[&'static str; 3]> {
+pub(super) fn names(of: Unit, dialect: Dialect) -> Option<[&'static str; 3]> {
     Some(match (dialect, of) {
         (Dialect::Openai, Unit::Requests) => [
             "x-ratelimit-limit-requests",
@@ -104,6 +104,14 @@ fn names(of: Unit, dialect: Dialect) -> Option<[&'static str; 3]> {
         ],
         (Dialect::Openai | Dialect::Anthropic, Unit::Concurrency | Unit::MicroUsd) => return None,
     })
+}
+
+/// When a limit is whole again that is so in `reset_ms` from `now_ms`.
+pub(super) fn reset(dialect: Dialect, reset_ms: u64, now_ms: u64) -> String {
+    match dialect {
+        Dialect::Openai => format!("{reset_ms}ms"),
+        Dialect::Anthropic => rfc3339(now_ms.saturating_add(reset_ms).div_ceil(1_000)),
+    }
 }
 
 /// Micro-USD as US dollars, exact.

@@ -16,6 +16,7 @@ mod index;
 mod message;
 mod slot;
 mod spec;
+mod told;
 mod window;
 
 pub use book::{Ask, Asked, Book, Cause, Hold, Known, Refusal, Reservation, Verdict, Wait};
@@ -26,6 +27,7 @@ pub use index::LimitIndex;
 pub use message::{CounterGrant, CounterReport, QuotaAnswer, QuotaReport};
 pub use slot::SlotKey;
 pub use spec::{Downgrade, LimitSpec, Mode, OnStoreDown, Only, Per, QuotaSpec, Step, Unit};
+pub use told::told_headers;
 pub use window::{Span, Window};
 
 #[cfg(test)]

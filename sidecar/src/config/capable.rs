@@ -40,7 +40,7 @@ pub(super) fn never(kind: ProviderKind) -> &'static [Capability] {
 }
 
 /// What a vendor's OpenAI-compatible API has for none of its models.
-const LACKING: [(&str, &[Capability]); 7] = [
+const LACKING: [(&str, &[Capability]); 8] = [
     // Text only; `response_format` knows json_object, no schema.
     // <https://api-docs.deepseek.com/api/create-chat-completion>
     ("deepseek", &[JsonSchema, Images, Files, Audio, Embeddings]),
@@ -54,6 +54,8 @@ const LACKING: [(&str, &[Capability]); 7] = [
     ("minimax", &[Files, Audio, Embeddings]),
     // Sound is the transcription endpoint's. <https://console.groq.com/docs/openai>
     ("groq", &[Files, Audio, Embeddings]),
+    // Nothing there speaks of documents or sound. <https://docs.cohere.com/docs/compatibility-api>
+    ("cohere", &[Files, Audio]),
     // Images are all that its chat takes beside text.
     // <https://docs.ollama.com/api/openai-compatibility>
     ("ollama", &[Files, Audio]),

@@ -1,5 +1,6 @@
 //! From what the operator wrote to what runs.
 
+mod account;
 pub(super) mod compliance;
 pub(super) mod price;
 mod rules;
@@ -133,6 +134,8 @@ fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
         drained: provider.drain == DrainConfig::Always,
         assurance: Assurance::default(),
         stores: provider.stores,
+        account: account::of(provider),
+        shows_rate_limits: provider.show_rate_limits,
     }
 }
 

@@ -202,6 +202,11 @@ pub struct ProviderConfig {
     pub probe: Option<ProbeConfig>,
     /// It stores what a request does not tell it not to.
     pub stores: bool,
+    /// What is shared with other providers at the same vendor: encrypted reasoning goes from one to the
+    /// other. `None`: an account of its own.
+    pub account: Option<String>,
+    /// Whether clients are told what it says of its rate limits.
+    pub show_rate_limits: bool,
 }
 
 /// A provider's `probe`.

@@ -46,6 +46,10 @@ MODELS = {
 # A model of Google's that wants its calls' signatures back.
 SIGNED_CALLS = "only-gemini-3"
 SIGNED_CALLS_MODEL = "gemini-3-pro-preview"
+# The same elsewhere.
+SIGNED_CALLS_MOVED = "only-vertex-3"
+# Two accounts that serve the same models of OpenAI's.
+ACCOUNTS = [["openai", "azure-v1"], ["azure-v1", "openai"]]
 # A model of OpenAI's that reasons: who speaks neither of its APIs is sent to it as Responses.
 REASONER = "gpt-5.6"
 # For clients that set no bound where the provider demands one.
@@ -81,14 +85,19 @@ def models() -> list[dict]:
     refused = {"fail_over_on": ["context_length", "content_policy"]}
     signed = model(SIGNED_CALLS, ["gemini"])
     signed["targets"][0]["model"] = SIGNED_CALLS_MODEL
+    moved = model(SIGNED_CALLS_MOVED, ["vertex"])
+    moved["targets"][0]["model"] = SIGNED_CALLS_MODEL
     return [
         *(model(only(name), [name]) for name in NAMES),
         *(model(pair(*two), two) for two in pairs),
         *(model("refused-" + pair(*two), two, **refused) for two in pairs),
         signed,
+        moved,
         *(reasoning(f"reasons-{name}", [name]) for name in ("openai", "azure-v1")),
         reasoning("reasons-openai-anthropic", ["openai", "anthropic"]),
         reasoning("reasons-anthropic-openai", ["anthropic", "openai"]),
+        *(reasoning("reasons-" + pair(*two), two) for two in ACCOUNTS),
+        reasoning("keeps-openai-then-azure-v1", ACCOUNTS[0]) | {"on_loss": "reject"},
         reasoning("chat-openai", ["openai"], api="chat"),
         reasoning("responses-openai", ["openai"], api="responses", model="gpt-4.1"),
         model("every", DIALECTS[1:] + DIALECTS[:1]),

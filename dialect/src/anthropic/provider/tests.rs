@@ -64,6 +64,7 @@ fn write(request: &ChatRequest, model: &str) -> (Value, Vec<Field>) {
     let target = TargetFacts {
         model,
         default_max_tokens: 1000,
+        account: "",
     };
     let written = write_request(request, &target);
     let body = serde_json::from_slice(&written.body).unwrap();
@@ -262,6 +263,7 @@ fn only_the_prompt_is_counted() {
     let target = TargetFacts {
         model: OLD,
         default_max_tokens: 1000,
+        account: "",
     };
     let body = write_count_tokens_request(&request, &target).body;
     assert_eq!(

@@ -66,6 +66,7 @@ fn counting_takes_the_whole_prompt() {
     let target = TargetFacts {
         model: "gemini-2.5-flash",
         default_max_tokens: 1,
+        account: "",
     };
     let body = |api| -> Value {
         let written = write_count(&request, &target, api);

@@ -374,6 +374,7 @@ fn context(request: ChatRequest) -> AnswerContext {
         created: 5,
         request: Rc::new(request),
         encoding: Default::default(),
+        account: String::new(),
     }
 }
 

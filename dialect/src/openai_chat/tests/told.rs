@@ -26,6 +26,7 @@ fn write(answer: &ChatAnswer, request: ChatRequest) -> Value {
         created: 5,
         request: Rc::new(request),
         encoding: Default::default(),
+        account: String::new(),
     };
     serde_json::from_slice(&write_answer(answer, &context)).unwrap()
 }

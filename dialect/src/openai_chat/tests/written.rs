@@ -32,6 +32,7 @@ fn write_to(model: &str, request: &ChatRequest) -> (Value, Vec<String>) {
     let target = TargetFacts {
         model,
         default_max_tokens: 99,
+        account: "",
     };
     let written = write_request(request, &target);
     let losses = written.losses.iter().map(|l| l.field.name().into_owned());
@@ -336,6 +337,7 @@ fn a_vendor_gets_back_what_was_thought() {
     let target = TargetFacts {
         model: "m",
         default_max_tokens: 99,
+        account: "",
     };
     for (back, parts, content, lost) in [
         (

@@ -67,11 +67,15 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<ProviderConfig> {
     let drain = fields.or("drain", DrainConfig::default(), rules::read_drain);
     let probe = fields.maybe("probe", |node| probe::read(node, tier));
     let stores = fields.maybe("stores", Node::boolean);
+    let account = fields.maybe("account", read_name);
+    let show_rate_limits = fields.or("show_rate_limits", false, Node::boolean);
     fields.finish(SECRET_HINT)?;
     let endpoint = endpoint?;
     let stores = stores?.unwrap_or_else(|| stores_by_default(&endpoint));
     Some(ProviderConfig {
         stores,
+        account: account?,
+        show_rate_limits: show_rate_limits?,
         name: name?,
         kind: kind?,
         vendor: vendor?,

@@ -271,3 +271,31 @@ fn who_stores_by_default_is_known_by_its_address() {
     let told = GOOD.replacen("tier: azure", "tier: azure\n    stores: true", 1);
     assert_eq!(stores(&told), [true, true]);
 }
+
+#[test]
+fn an_account_is_a_providers_own_unless_it_is_said_to_be_shared() {
+    let accounts = |text: &str| {
+        let config = parse(text).unwrap();
+        let snapshot = compile(&config, &all(&config), day("2026-01-01"));
+        let of =
+            |p: &ark_gateway_core::snapshot::ProviderSpec| (p.account.clone(), p.shows_rate_limits);
+        snapshot.providers.iter().map(of).collect::<Vec<_>>()
+    };
+    let own = accounts(GOOD);
+    assert!(own.iter().all(|(name, shown)| name.len() == 8 && !shown));
+    assert_ne!(own[0], own[1]);
+    let shared = GOOD
+        .replacen("tier: azure", "tier: azure\n    account: acme", 1)
+        .replacen(
+            "tier: official",
+            "tier: official\n    account: acme\n    show_rate_limits: true",
+            1,
+        );
+    let shared = accounts(&shared);
+    assert_eq!(shared[0].0, shared[1].0);
+    assert_ne!(shared[0].0, own[0].0);
+    assert_eq!((shared[0].1, shared[1].1), (true, false));
+    // Others of the maker can read what these models thought.
+    let anthropics = GOOD.replacen("kind: openai", "kind: anthropic", 1);
+    assert_eq!(accounts(&anthropics)[0].0, "");
+}

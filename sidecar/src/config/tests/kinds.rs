@@ -139,7 +139,7 @@ fn what_belongs_to_another_kind_is_refused() {
     refused(
         "kind: openai-compatible",
         &[
-            "vendor: is missing; one of deepseek, qwen, glm, kimi, doubao, minimax, mistral, groq, vllm, ollama, llama-cpp; for a server without quirks write kind: openai",
+            "vendor: is missing; one of deepseek, qwen, glm, kimi, doubao, minimax, mistral, groq, cohere, vllm, ollama, llama-cpp; for a server without quirks write kind: openai",
         ],
     );
     refused(

@@ -1,7 +1,8 @@
 //! Signatures of reasoning: a server takes back only what a server of the same maker gave out.
 //!
 //! Real signatures are opaque; these can be checked without memory, so that any of a maker's
-//! servers (Anthropic's own API and Bedrock, Gemini and Vertex AI) knows another's.
+//! servers (Anthropic's own API and Bedrock) knows another's. Where they are of one account, they say of
+//! which.
 
 use std::fmt::Write;
 
@@ -34,7 +35,12 @@ impl Maker {
 
     /// An opaque token, in base64, that says only who made it.
     pub(super) fn seal(self, nonce: u64) -> String {
-        let mut token = format!("{}:{nonce}:", self.name());
+        self.seal_at("", nonce)
+    }
+
+    /// The same of one account, which has no colon in its name.
+    pub(super) fn seal_at(self, account: &str, nonce: u64) -> String {
+        let mut token = format!("{}:{nonce}:{account}:", self.name());
         let digest = Sha256::digest(&token);
         for byte in digest.iter().take(8) {
             // Writing to a string cannot fail.
@@ -45,15 +51,21 @@ impl Maker {
 
     /// Whether `token` is one of [`Maker::seal`]'s.
     pub(super) fn sealed(self, token: &str) -> bool {
-        // The nonce is found again by trying to read it: base64 keeps groups of three bytes.
-        nonce(token).is_some_and(|nonce| self.seal(nonce) == token)
+        let made = said(token).map(|(nonce, account)| self.seal_at(&account, nonce));
+        made.as_deref() == Some(token)
     }
 }
 
-fn nonce(token: &str) -> Option<u64> {
-    let bytes = decode(token)?;
-    let text = String::from_utf8(bytes).ok()?;
-    text.split(':').nth(1)?.parse().ok()
+/// The account that a sealed token is of.
+pub(super) fn account_of(token: &str) -> Option<String> {
+    said(token).map(|(_, account)| account)
+}
+
+/// The nonce and the account are found again by reading them.
+fn said(token: &str) -> Option<(u64, String)> {
+    let text = String::from_utf8(decode(token)?).ok()?;
+    let mut words = text.split(':').skip(1);
+    Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
 }
 
 /// Decodes standard base64 with padding.
@@ -90,6 +102,10 @@ mod tests {
         let sealed = Maker::Google.seal(42);
         assert!(Maker::Google.sealed(&sealed));
         assert!(!Maker::Openai.sealed(&sealed));
+        let ours = Maker::Google.seal_at("ours", 42);
+        assert!(Maker::Google.sealed(&ours));
+        assert_eq!(account_of(&ours).as_deref(), Some("ours"));
+        assert_eq!(account_of(&sealed).as_deref(), Some(""));
         assert!(!Maker::Google.sealed("Zm9v"));
         assert!(!Maker::Google.sealed("not base64"));
         assert_ne!(Maker::Anthropic.sign("a"), Maker::Anthropic.sign("b"));

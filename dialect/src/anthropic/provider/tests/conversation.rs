@@ -161,6 +161,7 @@ fn arguments_of_earlier_calls_keep_their_numbers() {
     let target = TargetFacts {
         model: NEW,
         default_max_tokens: 1,
+        account: "",
     };
     let body = write_request(&ChatRequest { turns, ..ask() }, &target).body;
     let body = String::from_utf8(body).unwrap();

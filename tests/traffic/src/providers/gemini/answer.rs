@@ -129,8 +129,13 @@ pub(super) fn counted(tokens: usize) -> Value {
 }
 
 impl Generated {
-    /// What says `reply` to `request`.
-    pub(super) fn new(request: &Value, wish: &Wish, reply: Reply, context: &Context<'_>) -> Self {
+    /// What says `reply` to `request` at this home.
+    pub(super) fn new(
+        request: &Value,
+        wish: &Wish,
+        (reply, home): (Reply, &str),
+        context: &Context<'_>,
+    ) -> Self {
         let config = |name: &str| request.get("generationConfig").and_then(|c| c.get(name));
         let finish = reply.stop_word(|stop| match stop {
             Stop::Limit => "MAX_TOKENS",
@@ -144,7 +149,7 @@ impl Generated {
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(1),
             finish: finish.to_owned(),
-            signature: Maker::Google.seal(context.sequence),
+            signature: Maker::Google.seal_at(home, context.sequence),
             thinks: reply.thoughts.is_some(),
             logprobs: config("responseLogprobs") == Some(&Value::Bool(true)),
             reply,

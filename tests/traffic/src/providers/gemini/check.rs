@@ -9,7 +9,7 @@ use super::errors::{invalid, violations};
 use super::shape::{BATCH_EMBED, COUNT_TOKENS, EMBED, GENERATE};
 use crate::providers::refusal::Refusal;
 use crate::providers::shape::{Flaw, Measure, Problem, Shape, Step, flaws, renamed};
-use crate::providers::signature::Maker;
+use crate::providers::signature::{Maker, account_of};
 
 /// What a part must have one of.
 const DATA: [&str; 7] = [
@@ -163,6 +163,21 @@ fn check_turns(contents: &[Value]) -> Result<(), Refusal> {
             return Err(invalid(
                 "Please ensure that function call turn comes immediately after a user turn or after a function response turn.",
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Nothing says that one of the two takes what the other has signed: it does not.
+pub(super) fn check_home(home: &str, request: &Value) -> Result<(), Refusal> {
+    let contents = request.get("contents").and_then(Value::as_array);
+    for part in contents.into_iter().flatten().flat_map(parts) {
+        let signature = part.get("thoughtSignature").and_then(Value::as_str);
+        if signature
+            .and_then(account_of)
+            .is_some_and(|of| !of.is_empty() && of != home)
+        {
+            return Err(invalid("Thought signature is not valid."));
         }
     }
     Ok(())

@@ -31,6 +31,15 @@ enum Home {
     Vertex,
 }
 
+impl Home {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gemini => "gemini",
+            Self::Vertex => "vertex",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
     Generate,
@@ -125,6 +134,7 @@ impl Endpoint for Served<'_> {
         }
         let request = check::named(self.method, request);
         check::check(self.method, self.model, &request)?;
+        check::check_home(self.home.name(), &request)?;
         match self.method {
             Method::Embed => Ok(whole(&embed::one(&request, 0), 0)),
             Method::BatchEmbed => Ok(whole(&embed::batch(&request), 0)),
@@ -154,7 +164,7 @@ impl Served<'_> {
     fn generate(&self, context: &Context<'_>, request: &Value, body_bytes: usize) -> Generated {
         let wish = wish(self.model, request);
         let reply = Reply::to(&wish, context, body_bytes);
-        Generated::new(request, &wish, reply, context)
+        Generated::new(request, &wish, (reply, self.home.name()), context)
     }
 }
 

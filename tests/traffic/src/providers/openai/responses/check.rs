@@ -8,7 +8,7 @@ use super::super::strict::refusal;
 use super::shape::CREATE;
 use crate::providers::refusal::Refusal;
 use crate::providers::shape::flaws;
-use crate::providers::signature::Maker;
+use crate::providers::signature::{Maker, account_of};
 
 /// Checks a whole request.
 pub(super) fn check(request: &Value) -> Result<(), Refusal> {
@@ -107,6 +107,22 @@ fn check_reasoning(items: &[Value]) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What one organisation encrypted, no other can read.
+pub(super) fn check_account(request: &Value, account: &str) -> Result<(), Refusal> {
+    let items = request.get("input").and_then(Value::as_array);
+    for item in items.into_iter().flatten() {
+        let sealed = word(item, "encrypted_content");
+        if account_of(sealed).is_some_and(|of| !of.is_empty() && of != account) {
+            let message = format!(
+                "The encrypted content for item {} could not be verified. Reason: Encrypted content organization_id did not match the target organization.",
+                word(item, "id")
+            );
+            return Err(Refusal::invalid(message, None).coded("invalid_encrypted_content"));
+        }
+    }
+    Ok(())
+}
+
 fn check_json_word(request: &Value) -> Result<(), Refusal> {
     let format = request.pointer("/text/format/type").and_then(Value::as_str);
     let input = request
@@ -151,6 +167,17 @@ mod tests {
         ] {
             assert_eq!(checked(&extra), Ok(()), "{extra}");
         }
+    }
+
+    #[test]
+    fn what_another_account_encrypted_is_refused() {
+        let input = |account| {
+            let sealed = Maker::Openai.seal_at(account, 4);
+            json!({"input": [{"type": "reasoning", "id": "r", "encrypted_content": sealed}]})
+        };
+        assert_eq!(check_account(&input("ours"), "ours"), Ok(()));
+        let refusal = check_account(&input("theirs"), "ours").unwrap_err();
+        assert_eq!(refusal.code, Some("invalid_encrypted_content"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod stream;
 
 use serde_json::{Value, json};
 
-use self::check::check;
+use self::check::{check, check_account};
 use self::output::Output;
 use super::answer::{missing, whole_json};
 use super::ask::choice;
@@ -28,6 +28,7 @@ pub(super) fn respond(
         Refusal::invalid(message, None)
     })?;
     check(&request)?;
+    check_account(&request, &context.config.name)?;
     let asked = request.get("model").and_then(Value::as_str);
     let model = served.model(context, Some(asked.ok_or_else(|| missing("model"))?))?;
     let wish = wish(model, &request);

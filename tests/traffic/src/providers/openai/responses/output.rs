@@ -87,7 +87,7 @@ impl Output {
                 summary: summary.then(|| thoughts.clone()),
                 encrypted: include
                     .contains("reasoning.encrypted_content")
-                    .then(|| Maker::Openai.seal(context.sequence)),
+                    .then(|| Maker::Openai.seal_at(&context.config.name, context.sequence)),
             });
         }
         if let Some(text) = &reply.text {
