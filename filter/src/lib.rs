@@ -11,6 +11,7 @@ mod head;
 mod host;
 mod incoming;
 mod limits;
+mod opened;
 mod provider;
 mod quota;
 mod raw;

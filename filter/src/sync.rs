@@ -11,7 +11,7 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::BufferType;
 
 use crate::vm::Vm;
-use crate::{host, incoming, vm};
+use crate::{host, incoming, opened, vm};
 
 /// How long the sidecar may take for one exchange.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -27,6 +27,20 @@ struct Pending {
     token: u32,
     sent: Nanos,
     records: Vec<Record>,
+    /// It told of requests that run.
+    tells: bool,
+}
+
+impl Pending {
+    /// It has not arrived, or could not be kept: it is said again.
+    fn unsaid(self) {
+        vm::with(|vm| {
+            vm.requeue(self.records);
+            if self.tells {
+                opened::forget(vm);
+            }
+        });
+    }
 }
 
 /// The conversation of one worker with the sidecar.
@@ -61,7 +75,8 @@ impl Sync {
             self.failed("no answer");
         }
         let due = now.saturating_sub(self.last) >= self.interval;
-        let request = vm::with(|vm| (due || !vm.records.is_empty()).then(|| request(vm, now)));
+        let age = self.interval;
+        let request = vm::with(|vm| (due || !vm.records.is_empty()).then(|| request(vm, age, now)));
         if let Some(request) = request {
             self.last = now;
             self.send(request, now);
@@ -84,16 +99,16 @@ impl Sync {
         ];
         let sent =
             hostcalls::dispatch_http_call(&self.cluster, headers, Some(&body), vec![], TIMEOUT);
+        let pending = |token| Pending {
+            token,
+            sent: now,
+            tells: !request.opened.is_empty(),
+            records: request.records,
+        };
         match sent {
-            Ok(token) => {
-                self.pending = Some(Pending {
-                    token,
-                    sent: now,
-                    records: request.records,
-                });
-            }
+            Ok(token) => self.pending = Some(pending(token)),
             Err(status) => {
-                vm::with(|vm| vm.requeue(request.records));
+                pending(0).unsaid();
                 self.say_failing(&format!("{status:?}"));
             }
         }
@@ -118,7 +133,7 @@ impl Sync {
             Ok(response) => {
                 let pending = self.pending.take();
                 if let Some(pending) = pending.filter(|_| response.resend) {
-                    vm::with(|vm| vm.requeue(pending.records));
+                    pending.unsaid();
                 }
                 if self.failing {
                     self.failing = false;
@@ -136,13 +151,14 @@ impl Sync {
     fn go_on(&mut self) {
         let now = host::now();
         self.last = now;
-        let request = vm::with(|vm| request(vm, now));
+        let age = self.interval;
+        let request = vm::with(|vm| request(vm, age, now));
         self.send(request, now);
     }
 
     fn failed(&mut self, why: &str) {
         if let Some(pending) = self.pending.take() {
-            vm::with(|vm| vm.requeue(pending.records));
+            pending.unsaid();
         }
         self.say_failing(why);
     }
@@ -166,7 +182,8 @@ fn take(response: SyncResponse) -> bool {
     })
 }
 
-fn request(vm: &mut Vm, now: Nanos) -> SyncRequest {
+fn request(vm: &mut Vm, age: Nanos, now: Nanos) -> SyncRequest {
+    let opened = opened::tell(vm, age, now);
     let count = vm.records.len().min(BATCH);
     SyncRequest {
         worker: vm.worker.clone(),
@@ -176,6 +193,7 @@ fn request(vm: &mut Vm, now: Nanos) -> SyncRequest {
         faults: vm.faults,
         records: vm.records.drain(..count).collect(),
         waiting: waiting(vm, now),
+        opened,
     }
 }
 

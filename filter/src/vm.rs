@@ -132,6 +132,8 @@ pub(crate) struct Vm {
     draw: u64,
     /// Records made, dropped ones too.
     made: u64,
+    /// Requests of which the sidecar was told while they ran.
+    pub(crate) opened: u64,
     /// Keys the hashes of conversations; drawn at this VM's start, and nowhere else.
     hashing: RandomState,
 }
@@ -177,6 +179,7 @@ impl Vm {
             copies: 0,
             draw: seed,
             made: 0,
+            opened: 0,
             hashing,
         }
     }

@@ -8,6 +8,7 @@ mod allowed;
 mod attempt;
 mod charge;
 mod copy;
+mod opened;
 mod race;
 mod spend;
 
@@ -80,6 +81,10 @@ pub struct Exchange {
     shadow: Option<Shadow>,
     /// Prompt tokens, estimated, for when no provider reports usage.
     input_tokens: u64,
+    /// Completion tokens at most, as far as that is known.
+    most_output_tokens: u64,
+    /// Its number among those that the sidecar was told of while they ran; 0 for none.
+    opened: u64,
     reject: Option<RejectCode>,
     tags: BTreeMap<String, String>,
     allowed: Option<Allowed>,
@@ -108,6 +113,8 @@ impl Exchange {
             race: None,
             shadow: None,
             input_tokens: 0,
+            most_output_tokens: 0,
+            opened: 0,
             reject: None,
             tags: BTreeMap::new(),
             allowed: None,
@@ -231,6 +238,7 @@ impl Exchange {
             hedge,
             usage_is_whole: false,
             complete: false,
+            told: false,
             ended: None,
         });
         self.focus = done;

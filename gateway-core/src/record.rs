@@ -346,6 +346,10 @@ pub struct Record {
     /// worker's name it is unique. 0 from a filter that does not count.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sequence: u64,
+    /// The number by which the worker has told of it while it ran, see
+    /// [`crate::sync::SyncRequest::opened`]; 0 when it has not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub opened: u64,
     /// What the client's headers of `gateway.tags` said, see [`crate::tags`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

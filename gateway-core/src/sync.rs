@@ -27,6 +27,10 @@ pub struct SyncRequest {
     pub records: Vec<Record>,
     /// Attempts that still wait for their first byte.
     pub waiting: Vec<Waiting>,
+    /// Requests with attempts that run, told once each: those attempts have a charge, which is what
+    /// they may come to. Each has a number, which the record of its end has, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opened: Vec<Record>,
     /// The worker takes keys in pages; `None`: whoever asks wants whole snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<PagesWanted>,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use ark_sidecar::ledger::export::Format;
+use ark_sidecar::ledger::export::{ExportError, Format};
 use ark_sidecar::ledger::{Chosen, Database, Question, Row, Spend, Sums, choose};
 use ark_sidecar::moment::{self, UnixMs};
 use ark_sidecar::serve::shared;
@@ -54,26 +54,36 @@ pub(crate) fn export(args: &LedgerExport) -> Result<(), String> {
     let question = Question::at(now());
     let from = time("--from", &args.which.from, question.from)?;
     let to = time("--to", &args.which.to, question.to)?;
-    let format = match args.format {
-        ExportFormat::Csv => Format::Csv,
-        ExportFormat::Jsonl => Format::Jsonl,
-    };
     let mut store = open(&args.which)?;
     let written = match &args.out {
         None => {
-            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            store.export((from, to), format, &mut out)
+            let mut out = std::io::BufWriter::new(std::io::stdout());
+            write(&mut store, (from, to), args.format, &mut out)
         }
         Some(file) => {
             let created = std::fs::File::create(file);
             let created = created.map_err(|e| format!("cannot write {}: {e}", file.display()))?;
             let mut out = std::io::BufWriter::new(created);
-            store.export((from, to), format, &mut out)
+            write(&mut store, (from, to), args.format, &mut out)
         }
     };
     let count = written.map_err(|error| error.to_string())?;
     let _ = writeln!(std::io::stderr(), "{count} lines");
     Ok(())
+}
+
+fn write(
+    ledger: &mut Database,
+    span: (UnixMs, UnixMs),
+    format: ExportFormat,
+    out: &mut (impl Write + Send),
+) -> Result<u64, ExportError> {
+    match format {
+        ExportFormat::Csv => ledger.export(span, Format::Csv, out),
+        ExportFormat::Jsonl => ledger.export(span, Format::Jsonl, out),
+        #[cfg(feature = "parquet")]
+        ExportFormat::Parquet => ledger.export_parquet(span, out),
+    }
 }
 
 fn now() -> UnixMs {
@@ -127,6 +137,21 @@ fn table(spend: &Spend) -> String {
     write_columns(&rows, texts, &mut out);
     if spend.truncated {
         out.push_str("there are more rows; see --limit\n");
+    }
+    let total = &spend.total;
+    if total.reserved_attempts > 0 {
+        let (count, most) = (total.reserved_attempts, usd(total.reserved_micro_usd));
+        let _ = writeln!(
+            out,
+            "{count} attempts run still: they may come to USD {most}"
+        );
+    }
+    if total.lost_attempts > 0 {
+        let (count, most) = (total.lost_attempts, usd(total.lost_micro_usd));
+        let _ = writeln!(
+            out,
+            "the end of {count} attempts was never told: they have cost up to USD {most}, which is in no sum"
+        );
     }
     if spend.total.unpriced_attempts > 0 {
         let _ = writeln!(

@@ -122,8 +122,12 @@ pub async fn run(options: Options) -> Result<(), String> {
     }
     start(&mut tasks, &shared, listener, admin);
     if let Some(writer) = writer {
+        let writer_has_spool = writer.has_spool();
         tasks.start("ledger", writer.run());
-        tasks.start("ledger spool", ledger::tick(Arc::clone(&shared)));
+        if writer_has_spool {
+            tasks.start("ledger spool", ledger::tick(Arc::clone(&shared)));
+        }
+        tasks.start("ledger closing", ledger::close(Arc::clone(&shared)));
         tasks.start("ledger retention", ledger::retain(Arc::clone(&shared)));
     }
     tasks.start("config watch", watch.run(Arc::clone(&shared)));

@@ -63,6 +63,7 @@ pub(crate) fn record(attempts: Vec<AttemptRecord>) -> Record {
         shadow: None,
         hedge_after_ms: 0,
         sequence: 0,
+        opened: 0,
         tags: std::collections::BTreeMap::new(),
     }
 }

@@ -164,6 +164,8 @@ impl GatewayFilter {
         live.exchange.decided_by(pending.basis);
         live.exchange
             .decided(decision, knowledge, pending.input_tokens);
+        live.exchange
+            .answers_at_most(pending.estimate.output_tokens);
         let body_bytes = pending.facts.body_len as u64;
         live.facts = Some(pending.facts);
         live.decided = host::now();

@@ -72,6 +72,7 @@ impl Exchange {
             shadow: self.shadow,
             hedge_after_ms: self.race.map_or(0, |race| race.after_ms()),
             sequence: 0,
+            opened: self.opened,
             tags: self.tags.clone(),
             access: self.access_rule().map(str::to_owned),
             guard: self.guarded.clone(),
@@ -109,7 +110,7 @@ impl Exchange {
             .find(|other| other.targets.contains(&target))
     }
 
-    fn model_name(&self) -> &str {
+    pub(super) fn model_name(&self) -> &str {
         self.model
             .and_then(|m| self.policy.model(m))
             .map_or("", |m| m.name.as_str())
@@ -128,7 +129,7 @@ impl Exchange {
         target.is_some_and(|target| target.price_basis == PriceBasis::Ceiling)
     }
 
-    fn attempt_record(&self, attempt: &Attempt) -> AttemptRecord {
+    pub(super) fn attempt_record(&self, attempt: &Attempt) -> AttemptRecord {
         let since = |from: Nanos, to: Nanos| to.saturating_sub(from) / 1_000;
         let (ended, verdict) = attempt
             .ended

@@ -25,6 +25,8 @@ pub(super) struct Attempt {
     pub(super) usage_is_whole: bool,
     /// The answer came to its proper end; when is known when the exchange is settled.
     pub(super) complete: bool,
+    /// The sidecar was told that it runs.
+    pub(super) told: bool,
     /// Set once, by whatever ended it.
     pub(super) ended: Option<(Nanos, Verdict)>,
 }

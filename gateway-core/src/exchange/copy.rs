@@ -21,6 +21,7 @@ impl Exchange {
         copy.stream = self.stream;
         copy.decision = Some(Decision::only(target));
         copy.input_tokens = self.input_tokens;
+        copy.most_output_tokens = self.most_output_tokens;
         copy.shadow = Some(Shadow::Copy);
         copy
     }

@@ -682,3 +682,48 @@ fn what_the_router_refuses_before_anything_is_decided_keeps_its_own_word() {
     let mut early = Exchange::new(policy, "id-1".into(), Endpoint::ChatCompletions, 0);
     assert!(matches!(early.answer(503, 1), Answer::Fail(_)));
 }
+
+#[test]
+fn what_runs_is_told_once_with_what_it_may_come_to_and_its_end_has_the_same_number() {
+    let mut exchange = decided(true);
+    exchange.answers_at_most(1_000);
+    assert!(!exchange.is_to_tell(0, 9 * MS), "no provider is asked yet");
+    exchange.attempt_began("a", MS);
+    assert!(!exchange.is_to_tell(250 * MS, 100 * MS), "it is young");
+    assert!(exchange.is_to_tell(250 * MS, 251 * MS));
+    let told = exchange.tell(|| 7, 251 * MS);
+    let charges = |record: &Record| {
+        let attempts = record.attempts.iter();
+        attempts
+            .map(|a| (a.provider.clone(), a.charge.as_ref().and_then(|c| c.cost)))
+            .collect::<Vec<_>>()
+    };
+    let cost = exchange.policy().target(TargetId(0)).unwrap().price;
+    let cost = cost.map(|price| price.cost_of(10, 1_000));
+    assert_eq!(charges(&told), [("a".to_owned(), cost)]);
+    assert_eq!((told.opened, told.sequence), (7, 0));
+    assert!(!exchange.is_to_tell(0, 900 * MS), "once");
+
+    exchange.attempt_answered(503, 900 * MS);
+    exchange.attempt_began("b", 901 * MS);
+    let told = exchange.tell(|| 8, 1_500 * MS);
+    assert_eq!(told.opened, 7, "it is the same exchange");
+    let costs = charges(&told);
+    assert_eq!(costs[0], ("a".to_owned(), None), "it does not run any more");
+    assert!(costs[1].1.is_some());
+
+    exchange.forget_told();
+    assert!(exchange.is_to_tell(0, 1_600 * MS), "it did not arrive");
+    let record = exchange.settle(End::Broken, 1_700 * MS).unwrap();
+    assert_eq!(record.opened, 7);
+    assert!(!exchange.is_to_tell(0, 1_800 * MS));
+}
+
+#[test]
+fn a_quick_exchange_is_never_told() {
+    let mut exchange = decided(false);
+    exchange.attempt_began("a", MS);
+    exchange.attempt_complete();
+    let record = exchange.settle(End::Complete, 10 * MS).unwrap();
+    assert_eq!(record.opened, 0);
+}

@@ -1,6 +1,6 @@
 //! What one line says.
 
-use super::csv;
+use super::csv::Cells;
 use super::format::{Layout, SLOTS, Slot, Syntax};
 use super::json::Raw;
 use super::money::{self, Pico};
@@ -36,6 +36,8 @@ pub(super) enum Malformed {
     Value(Slot),
     /// It has nothing that counts: no tokens and no cost.
     Empty,
+    /// The same, as its attempt has no known end.
+    Open,
 }
 
 impl Malformed {
@@ -45,28 +47,27 @@ impl Malformed {
             Self::Value(Slot::Time) => "has a time that is none",
             Self::Value(Slot::Cost | Slot::CostMicro) => "has an amount that is none",
             Self::Value(_) => "has a count that is none",
+            Self::Open => "is of an attempt that runs, or whose end was never told",
             Self::Empty => "has neither tokens nor a cost",
         }
     }
 }
 
-/// Reads a line.
-pub(super) fn read<'a>(layout: &'a Layout, line: &'a [u8]) -> Result<Fact<'a>, Malformed> {
+/// Reads a line; `cells` holds those of a CSV.
+pub(super) fn read<'a>(
+    layout: &'a Layout,
+    line: &'a [u8],
+    cells: &'a mut Cells,
+) -> Result<Fact<'a>, Malformed> {
     let mut values = [None; MOST_PLACES];
     let found = match &layout.syntax {
         Syntax::Json(paths) => paths.scan(line, &mut values),
-        Syntax::Csv { delimiter, columns } => csv::scan(line, *delimiter, columns, &mut values),
+        Syntax::Csv { columns, .. } => cells
+            .split(line)
+            .and_then(|()| cells.pick(columns, &mut values)),
     };
     found.ok_or(Malformed::Syntax)?;
-    let mut picked: [Option<Raw<'a>>; SLOTS] = [None; SLOTS];
-    for (slot, value) in layout.slots.iter().zip(values) {
-        if let (Some(place), Some(value)) = (picked.get_mut(*slot as usize), value) {
-            // An empty string says as little as nothing does.
-            if place.is_none() && !value.bytes.is_empty() {
-                *place = Some(value);
-            }
-        }
-    }
+    let picked = picked(layout, values);
     let value = |slot: Slot| picked.get(slot as usize).copied().flatten();
     let text = |slot: Slot| value(slot).map_or(&b""[..], |raw| raw.bytes);
     let count = |slot: Slot| match value(slot) {
@@ -90,7 +91,10 @@ pub(super) fn read<'a>(layout: &'a Layout, line: &'a [u8]) -> Result<Fact<'a>, M
         (None, None) => None,
     };
     if input.is_none() && output.is_none() && cost.is_none() {
-        return Err(Malformed::Empty);
+        return Err(match text(Slot::Status) {
+            b"open" | b"lost" => Malformed::Open,
+            _ => Malformed::Empty,
+        });
     }
     let currency = text(Slot::Currency);
     let is_usd = currency.is_empty() || currency.eq_ignore_ascii_case(b"usd");
@@ -111,6 +115,20 @@ pub(super) fn read<'a>(layout: &'a Layout, line: &'a [u8]) -> Result<Fact<'a>, M
         currency: if is_usd { b"" } else { currency },
         is_error: is_error(text(Slot::Status)),
     })
+}
+
+/// The value of each slot: the first of those that are preferred.
+fn picked<'a>(layout: &Layout, values: [Option<Raw<'a>>; MOST_PLACES]) -> [Option<Raw<'a>>; SLOTS] {
+    let mut picked = [None; SLOTS];
+    for (slot, value) in layout.slots.iter().zip(values) {
+        if let (Some(place), Some(value)) = (picked.get_mut(*slot as usize), value) {
+            // An empty string says as little as nothing does.
+            if place.is_none() && !value.bytes.is_empty() {
+                *place = Some(value);
+            }
+        }
+    }
+    picked
 }
 
 /// A time as any of these logs writes it; Azure's older exports have months first.
@@ -141,10 +159,13 @@ mod tests {
     #[test]
     fn a_line_says_what_it_costs_or_why_it_does_not() {
         let layout = format::of_json(&[], &[]);
-        let read = |line: &'static str| read(&layout, line.as_bytes());
+        let mut cells = Cells::default();
         let fact = read(
+            &layout,
             r#"{"timestamp":"2026-11-01T00:00:00Z","request":{"model":"m"},"status":500,
-               "response":{"usage":{"prompt_tokens":7,"completion_tokens":3}},"cost":"0.5"}"#,
+               "response":{"usage":{"prompt_tokens":7,"completion_tokens":3}},"cost":"0.5"}"#
+                .as_bytes(),
+            &mut cells,
         )
         .unwrap();
         assert_eq!((fact.model, fact.input, fact.output), (&b"m"[..], 7, 3));
@@ -153,11 +174,13 @@ mod tests {
         for (line, why) in [
             ("{", Malformed::Syntax),
             (r#"{"model":"m"}"#, Malformed::Empty),
+            (r#"{"model":"m","status":"lost"}"#, Malformed::Open),
             (r#"{"cost":"much"}"#, Malformed::Value(Slot::Cost)),
             (r#"{"input_tokens":-1}"#, Malformed::Value(Slot::Input)),
             (r#"{"ts":"soon","cost":1}"#, Malformed::Value(Slot::Time)),
         ] {
-            assert_eq!(read(line).err(), Some(why), "{line}");
+            let found = read(&layout, line.as_bytes(), &mut cells);
+            assert_eq!(found.err(), Some(why), "{line}");
         }
         assert_eq!(time(b"11/23/2026"), time(b"2026-11-23"));
         assert!(time(b"2026-11-23").is_some());

@@ -12,7 +12,7 @@ use memchr::memchr;
 use serde_json::{Map, Value};
 
 use super::block::Blocks;
-use super::csv;
+use super::csv::Cells;
 use super::fact::{self, Malformed};
 use super::format::{self, Layout, Mapping};
 use super::tally::Tally;
@@ -162,7 +162,9 @@ fn told_csv(first: &[u8], maps: &[Mapping]) -> Result<Told, String> {
     let delimiters = [b',', b';', b'\t'];
     let most = |byte: &u8| first.iter().filter(|b| *b == byte).count();
     let delimiter = delimiters.into_iter().max_by_key(most).unwrap_or(b',');
-    let columns = csv::cells(first, delimiter).unwrap_or_default();
+    let mut cells = Cells::new(delimiter);
+    let is_whole = cells.split(first).is_some();
+    let columns: Vec<&[u8]> = cells.iter().filter(|_| is_whole).collect();
     format::of_csv(&columns, delimiter, maps).map(Told::Lines).ok_or_else(|| {
         let shown: String = String::from_utf8_lossy(first).chars().take(200).collect();
         format!(
@@ -328,9 +330,13 @@ impl<'a> Reading<'a> {
     fn work(&self) -> io::Result<Found> {
         let mut found = Found::default();
         let mut buffer = Vec::new();
+        let mut cells = match self.layout.syntax {
+            format::Syntax::Csv { delimiter, .. } => Cells::new(delimiter),
+            format::Syntax::Json(_) => Cells::default(),
+        };
         while let Some(block) = self.blocks.next(&mut buffer)? {
             found.bytes += buffer.len() as u64;
-            let lines = self.block(&buffer, block.index, &mut found);
+            let lines = self.block((&buffer, block.index), &mut cells, &mut found);
             found.blocks.push((block.index, lines));
             self.done.fetch_add(block.bytes, Ordering::Relaxed);
         }
@@ -338,7 +344,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Reads the lines of a block; how many there are.
-    fn block(&self, text: &[u8], index: u64, found: &mut Found) -> u64 {
+    fn block(&self, (text, index): (&[u8], u64), cells: &mut Cells, found: &mut Found) -> u64 {
         let is_csv = matches!(self.layout.syntax, format::Syntax::Csv { .. });
         let mut number = 0;
         let mut rest = text;
@@ -354,15 +360,20 @@ impl<'a> Reading<'a> {
             };
             let line = line.trim_ascii_end();
             if !line.is_empty() && !is_head {
-                self.line(line, (index, number), found);
+                self.line((line, cells), (index, number), found);
             }
             number += 1;
         }
         number
     }
 
-    fn line(&self, line: &[u8], (block, number): (u64, u64), found: &mut Found) {
-        match fact::read(self.layout, line) {
+    fn line(
+        &self,
+        (line, cells): (&[u8], &mut Cells),
+        (block, number): (u64, u64),
+        found: &mut Found,
+    ) {
+        match fact::read(self.layout, line, cells) {
             Ok(fact) => {
                 found.lines += 1;
                 found.tally.take(&fact);

@@ -61,7 +61,8 @@ pub(crate) struct PricesImport {
 #[derive(Debug, Args)]
 pub(crate) struct WhichLedger {
     /// The ledger's file; by default ledger.db in $STATE_DIRECTORY or /var/lib/ark. Or
-    /// postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD
+    /// postgresql://USER@HOST/DATABASE, with the password in PGPASSWORD, or in the file that PGPASSFILE or
+    /// the URL's passfile names
     #[arg(long, value_name = "PATH|URL", env = "ARK_LEDGER", value_parser = LedgerStore::parse)]
     pub(crate) ledger: Option<LedgerStore>,
     /// From this moment: 2026-11-01, or 2026-11-01T12:00:00Z; by default 30 days ago
@@ -131,6 +132,9 @@ pub(crate) enum ExportFormat {
     Csv,
     /// One JSON object a line
     Jsonl,
+    /// Parquet, with decimals and times as such
+    #[cfg(feature = "parquet")]
+    Parquet,
 }
 
 #[derive(Debug, Args)]

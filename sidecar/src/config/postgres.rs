@@ -19,6 +19,8 @@ pub struct PostgresConfig {
     pub tls: PostgresTls,
     /// Where its password is; `None` for that of the environment (`PGPASSWORD`), if there is one.
     pub password: Option<CredentialConfig>,
+    /// PostgreSQL's own file of passwords, where the URL names one (`passfile`).
+    pub passfile: Option<PathBuf>,
 }
 
 /// How a connection to a database is protected.
@@ -50,9 +52,11 @@ impl PostgresConfig {
             return Err(SECRET.to_owned());
         }
         let (mut mode, mut tls, mut others) = (None, Tls::default(), Vec::new());
+        let mut passfile = None;
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
+                Some(("passfile", value)) => passfile = Some(PathBuf::from(value)),
                 Some((name, value)) if tls.take(name, value)? => {}
                 Some((name, _)) if name.contains("password") => return Err(SECRET.to_owned()),
                 Some(_) | None => others.push(pair),
@@ -83,6 +87,7 @@ impl PostgresConfig {
             url,
             tls,
             password: None,
+            passfile,
         })
     }
 
@@ -158,7 +163,8 @@ impl Tls {
     }
 }
 
-const SECRET: &str = "holds a password: it belongs in ledger.password, or in PGPASSWORD";
+const SECRET: &str = "holds a password: it belongs in ledger.password, in PGPASSWORD, or in a file \
+                      that PGPASSFILE or the URL's passfile names";
 
 impl std::fmt::Display for PostgresConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -228,6 +234,9 @@ mod tests {
         ] {
             assert_eq!(read(url).tls, tls, "{url}");
         }
+        let named = read("postgresql://ark@db/ark?passfile=/etc/ark/pgpass");
+        assert_eq!(named.passfile, Some(PathBuf::from("/etc/ark/pgpass")));
+        assert_eq!(named.to_string(), "postgresql://ark@db/ark");
         let shown = read("postgresql://ark@db/ark?sslmode=disable").to_string();
         assert_eq!(shown, "postgresql://ark@db/ark");
     }

@@ -535,6 +535,9 @@ pub struct LedgerConfig {
     pub durability: Durability,
     /// Where lines wait for a database elsewhere.
     pub spool: LedgerSpool,
+    /// Seconds after which a worker that nobody hears is gone, and what it had reserved lost; `None` for
+    /// the default.
+    pub lost_after_s: Option<u32>,
 }
 
 /// Where lines wait while a database elsewhere does not take them.

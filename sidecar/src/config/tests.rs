@@ -658,7 +658,8 @@ fn tags_and_the_ledger_are_read_strictly() {
     let with = |text: &str| GOOD.replace("version: 1\n", &format!("version: 1\n{text}\n"));
     let config = parse(&with(
         "gateway: {tags: [X-Team, x-project]}\n\
-         ledger: {store: /x/l.db, retention_days: 30, on_failure: drop, durability: process}",
+         ledger: {store: /x/l.db, retention_days: 30, on_failure: drop, durability: process, \
+         lost_after_s: 90}",
     ))
     .unwrap();
     assert_eq!(config.gateway.tags, ["x-team", "x-project"]);
@@ -670,6 +671,7 @@ fn tags_and_the_ledger_are_read_strictly() {
         on_failure: OnLedgerFailure::Drop,
         durability: Durability::Process,
         spool: LedgerSpool::default(),
+        lost_after_s: Some(90),
     };
     assert_eq!(config.ledger, expected);
     assert_eq!(parse(GOOD).unwrap().ledger, LedgerConfig::default());
@@ -686,6 +688,7 @@ fn tags_and_the_ledger_are_read_strictly() {
             "must be off, or a path",
         ),
         ("ledger: {retention_days: 0}", "from 1 to"),
+        ("ledger: {lost_after_s: 1}", "from 2 to"),
         ("ledger: {on_failure: ignore}", "is not known"),
         ("ledger: {path: x}", "is not a known field"),
     ] {

@@ -13,6 +13,7 @@ use crate::quota::{Budgets, BudgetsQuestion, Shown};
 use crate::rollout::State;
 use crate::scores::{self, Explained};
 use crate::shadows::ShadowsView;
+use crate::workers::Worker;
 use crate::xds::{Kind, Status};
 
 /// An Envoy that has not asked for so long is not there, milliseconds.
@@ -232,6 +233,14 @@ impl Control {
     #[must_use]
     pub fn ledger(&self) -> &LedgerConfig {
         &self.config.ledger
+    }
+
+    /// Every worker that is remembered, and for how long it has been silent, milliseconds.
+    #[must_use]
+    pub fn silent_workers(&self, now: Ms) -> Vec<(String, Ms)> {
+        let silent =
+            |(name, worker): (&String, &Worker)| (name.clone(), now.saturating_sub(worker.heard));
+        self.workers.iter().map(silent).collect()
     }
 
     /// How who does what is written down.

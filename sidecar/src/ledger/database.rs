@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
+use super::closing::{Heard, Steady};
 use super::export::{self, ExportError, Format};
 use super::line::Line;
 use super::postgres::{Cells, Postgres, cells_of};
@@ -95,6 +96,14 @@ impl Database {
         }
     }
 
+    /// Says which workers are heard, and closes the lines of those that are gone; how many.
+    pub(super) fn close(&mut self, steady: &mut Steady, heard: &Heard) -> Result<u64, String> {
+        match self {
+            Self::File(store) => steady.close(store, heard),
+            Self::Postgres(postgres) => steady.close(postgres.as_mut(), heard),
+        }
+    }
+
     /// Answers a question. It blocks, at most 10 s.
     ///
     /// # Errors
@@ -120,6 +129,22 @@ impl Database {
         match self {
             Self::File(store) => store.export(span, format, out),
             Self::Postgres(postgres) => export::write(postgres.as_mut(), span, format, out),
+        }
+    }
+
+    /// The same as Parquet. The rows of one group are in memory at a time.
+    ///
+    /// # Errors
+    /// As [`Database::export`].
+    #[cfg(feature = "parquet")]
+    pub fn export_parquet(
+        &mut self,
+        span: (UnixMs, UnixMs),
+        out: &mut (impl Write + Send),
+    ) -> Result<u64, ExportError> {
+        match self {
+            Self::File(store) => export::write_parquet(store, span, out),
+            Self::Postgres(postgres) => export::write_parquet(postgres.as_mut(), span, out),
         }
     }
 }

@@ -46,7 +46,8 @@ pub struct Line {
     pub verdict: &'static str,
     /// The provider's status, when it answered.
     pub status: Option<u16>,
-    /// `reported`, `partial`, `estimated`; `unbilled` when the provider charges nothing.
+    /// `reported`, `partial`, `estimated`; `unbilled` when the provider charges nothing; `reserved` while
+    /// it runs, and `lost` when its end was never told.
     pub settlement: &'static str,
     /// What it used.
     pub usage: Usage,
@@ -58,6 +59,12 @@ pub struct Line {
     pub cost_micro_usd: Option<i64>,
     /// The tags, as a JSON object.
     pub tags: Option<String>,
+    /// The number by which the worker told of the request while it ran.
+    pub opened: Option<i64>,
+    /// While it runs: tokens that it may come to.
+    pub ceiling_tokens: Option<i64>,
+    /// While it runs: what it may cost, micro-USD; `None` when the price is not known.
+    pub ceiling_micro_usd: Option<i64>,
 }
 
 impl Line {
@@ -98,8 +105,48 @@ impl Line {
             self.cost_micro_usd.map_or(Cell::Null, Cell::Integer),
             text("USD"),
             Cell::maybe(self.tags.as_ref()),
+            self.opened.map_or(Cell::Null, Cell::Integer),
+            self.ceiling_tokens.map_or(Cell::Null, Cell::Integer),
+            self.ceiling_micro_usd.map_or(Cell::Null, Cell::Integer),
         ]
     }
+}
+
+/// The settlement of an attempt that runs.
+pub(super) const RESERVED: &str = "reserved";
+/// The settlement of one whose end was never told.
+pub(super) const LOST: &str = "lost";
+
+/// The lines of a request that runs, one per attempt of which is told what it may come to. They go when
+/// the lines of the same request's end come.
+#[must_use]
+pub fn reserved_lines_of(worker: &str, record: &Record) -> Vec<Line> {
+    if record.opened == 0 {
+        return Vec::new();
+    }
+    let lines = record
+        .attempts
+        .iter()
+        .enumerate()
+        .filter_map(|(n, attempt)| {
+            let charge = attempt.charge.as_ref()?;
+            let usage = charge.usage;
+            let tokens = usage.input_tokens.saturating_add(usage.output_tokens);
+            Some(Line {
+                worker: worker.to_owned(),
+                // Ends count from 1 upwards.
+                sequence: signed(record.opened).saturating_neg(),
+                verdict: "open",
+                status: None,
+                settlement: RESERVED,
+                usage: Usage::default(),
+                cost_micro_usd: None,
+                ceiling_tokens: Some(signed(tokens)),
+                ceiling_micro_usd: charge.cost.map(|cost| signed(cost.0)),
+                ..line_of((worker, record), attempt, (n, false))
+            })
+        });
+    lines.collect()
 }
 
 /// The lines of a record that a worker sent, one per attempt.
@@ -156,6 +203,9 @@ fn line_of(
         tags: (!record.tags.is_empty())
             .then(|| serde_json::to_string(&record.tags).ok())
             .flatten(),
+        opened: (record.opened > 0).then(|| signed(record.opened)),
+        ceiling_tokens: None,
+        ceiling_micro_usd: None,
     }
 }
 

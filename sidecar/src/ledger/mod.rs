@@ -5,6 +5,7 @@
 //! as a duplicate, whatever process wrote the first.
 
 mod ask;
+mod closing;
 mod database;
 mod line;
 mod place;
@@ -22,8 +23,9 @@ mod tls;
 pub mod export;
 
 pub use ask::Unanswered;
+pub use closing::Heard;
 pub use database::{Database, Place};
-pub use line::{Line, lines_of};
+pub use line::{Line, lines_of, reserved_lines_of};
 pub use place::{Chosen, choose, state_directory};
 pub use postgres::Postgres;
 pub use put::{Failure, Ledger, Writer, Written};

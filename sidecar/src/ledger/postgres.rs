@@ -3,8 +3,10 @@
 //! It blocks, as SQLite does, on a runtime of its own: whoever calls is a thread that may.
 
 mod link;
+mod passfile;
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use futures_util::{TryStreamExt as _, pin_mut};
@@ -272,10 +274,19 @@ fn password(place: &PostgresConfig) -> Result<Option<credential::Secret>, String
             let secret = credential::resolve_one(credential);
             secret.map_err(|error| format!("ledger.password: {error}"))
         }
-        None => {
-            let found = std::env::var("PGPASSWORD").ok();
-            Ok(found.map(credential::Secret::new))
-        }
+        None => from_environment(place),
+    }
+}
+
+/// As PostgreSQL's own programs find it: `PGPASSWORD`, or else the file that the URL or `PGPASSFILE` names.
+fn from_environment(place: &PostgresConfig) -> Result<Option<credential::Secret>, String> {
+    if let Ok(password) = std::env::var("PGPASSWORD") {
+        return Ok(Some(credential::Secret::new(password)));
+    }
+    let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
+    match place.passfile.clone().or(named) {
+        Some(file) => passfile::read(&file, &place.driver()?).map(Some),
+        None => Ok(None),
     }
 }
 

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::closing::{Heard, Steady};
 use super::database::{Database, Place};
-use super::line::Line;
+use super::line::{Line, RESERVED};
 use super::spool::Spool;
 use crate::batch::{self, NoAnswer};
 use crate::metrics::LedgerMetrics;
@@ -71,8 +72,10 @@ impl fmt::Display for Failure {
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// Lines that were new.
+    /// Lines that were new, of attempts that have ended.
     pub new: u64,
+    /// New lines of attempts that run.
+    pub reserved: u64,
     /// Lines that were there already.
     pub duplicates: u64,
     /// The database does not take them: they wait on this machine's disk.
@@ -82,6 +85,7 @@ pub struct Written {
 enum Job {
     Put(Vec<Line>, oneshot::Sender<Result<Written, Failure>>),
     Prune(UnixMs),
+    Close(Heard),
     Tick,
 }
 
@@ -98,6 +102,7 @@ pub struct Writer {
     database: Database,
     spool: Option<Spool>,
     metrics: LedgerMetrics,
+    steady: Steady,
     is_failing: bool,
     jobs: mpsc::Receiver<Job>,
 }
@@ -111,6 +116,7 @@ impl Ledger {
             database: database.into(),
             spool: None,
             metrics: LedgerMetrics::default(),
+            steady: Steady::default(),
             is_failing: false,
             jobs: received,
         };
@@ -144,6 +150,11 @@ impl Ledger {
         let _ = self.jobs.try_send(Job::Tick);
     }
 
+    /// Says which workers are heard; a full queue has no time for it.
+    pub fn close(&self, heard: Heard) {
+        let _ = self.jobs.try_send(Job::Close(heard));
+    }
+
     /// Asks for a step of pruning; a full queue has no time for it.
     pub fn prune(&self, before: UnixMs) {
         let _ = self.jobs.try_send(Job::Prune(before));
@@ -156,6 +167,12 @@ impl Writer {
     pub fn with_spool(mut self, spool: Option<Spool>) -> Self {
         self.spool = spool;
         self
+    }
+
+    /// Whether lines can wait.
+    #[must_use]
+    pub fn has_spool(&self) -> bool {
+        self.spool.is_some()
     }
 
     /// Counts there.
@@ -181,7 +198,7 @@ impl Writer {
 
     fn commit(&mut self, jobs: Vec<Job>) {
         let (mut batches, mut waiting, mut prune) = (Vec::new(), Vec::new(), None);
-        let mut ticks = false;
+        let (mut ticks, mut close) = (false, None);
         for job in jobs {
             match job {
                 Job::Put(lines, done) => {
@@ -189,6 +206,7 @@ impl Writer {
                     waiting.push(done);
                 }
                 Job::Prune(before) => prune = Some(before),
+                Job::Close(heard) => close = Some(heard),
                 Job::Tick => ticks = true,
             }
         }
@@ -200,8 +218,25 @@ impl Writer {
         {
             tracing::warn!(%error, "old lines of the ledger could not be removed");
         }
+        if let Some(heard) = close {
+            self.close(&heard);
+        }
         if ticks {
             self.empty_spool();
+        }
+    }
+
+    fn close(&mut self, heard: &Heard) {
+        match self.database.close(&mut self.steady, heard) {
+            Ok(0) => {}
+            Ok(lost) => {
+                self.metrics.lost(lost);
+                tracing::warn!(
+                    attempts = lost,
+                    "the end of attempts was never told; what they have cost at most is in the ledger"
+                );
+            }
+            Err(error) => tracing::debug!(error, "the ledger could not be told who is heard"),
         }
     }
 
@@ -210,7 +245,10 @@ impl Writer {
         batches: &[Vec<Line>],
         waiting: Vec<oneshot::Sender<Result<Written, Failure>>>,
     ) {
-        let lines: Vec<&[Line]> = batches.iter().map(Vec::as_slice).collect();
+        let lines: Vec<&[Line]> = batches
+            .iter()
+            .flat_map(|batch| halves(batch).into_iter().flatten())
+            .collect();
         let written = self.database.put(&lines);
         self.heed(written.as_ref().err());
         let (written, spooled) = match (written, &mut self.spool) {
@@ -222,10 +260,17 @@ impl Writer {
             .waiting(self.spool.as_ref().map_or(0, Spool::lines));
         match written {
             Ok(new) => {
-                for ((new, batch), done) in new.into_iter().zip(batches).zip(waiting) {
+                let mut new = new.into_iter();
+                let mut next = || new.next().unwrap_or(0);
+                for (batch, done) in batches.iter().zip(waiting) {
+                    let [ended, running] = halves(batch).map(|half| match half {
+                        Some(_) => next(),
+                        None => 0,
+                    });
                     let _ = done.send(Ok(Written {
-                        new,
-                        duplicates: (batch.len() as u64).saturating_sub(new),
+                        new: ended,
+                        reserved: running,
+                        duplicates: (batch.len() as u64).saturating_sub(ended + running),
                         spooled,
                     }));
                 }
@@ -254,6 +299,7 @@ impl Writer {
             if let Ok((new, duplicates)) = handed_on {
                 self.metrics.written(Written {
                     new,
+                    reserved: 0,
                     duplicates,
                     spooled: false,
                 });
@@ -286,4 +332,11 @@ impl Writer {
             Some(_) | None => {}
         }
     }
+}
+
+/// A batch's lines of attempts that have ended, and of those that run, which come after them.
+fn halves(batch: &[Line]) -> [Option<&[Line]>; 2] {
+    let ended = batch.partition_point(|line| line.settlement != RESERVED);
+    let (ended, running) = batch.split_at_checked(ended).unwrap_or((batch, &[]));
+    [ended, running].map(|half| (!half.is_empty()).then_some(half))
 }

@@ -4,7 +4,10 @@ use rusqlite::{Connection, TransactionBehavior};
 
 /// The migrations in order, for both databases; how many have run stands in the database. Never edit
 /// one: append. They are in SQLite's words.
-pub(super) const MIGRATIONS: [&str; 1] = [include_str!("schema/1_lines.sql")];
+pub(super) const MIGRATIONS: [&str; 2] = [
+    include_str!("schema/1_lines.sql"),
+    include_str!("schema/2_reserved.sql"),
+];
 
 /// A migration in PostgreSQL's words: its integers have 64 bits by name, and it is strict by itself.
 pub(super) fn in_postgres(migration: &str) -> String {
@@ -54,3 +57,24 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), String> {
         .map_err(failed)?;
     transaction.commit().map_err(failed)
 }
+
+/// Lets who only reads see an older database as if it were up to date: it is not his to change.
+///
+/// # Errors
+/// In words: it cannot be read, or a newer Ark has made it.
+pub(super) fn see_as_new(connection: &Connection) -> Result<(), String> {
+    let failed = |error: rusqlite::Error| error.to_string();
+    let version: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(failed)?;
+    match version {
+        0 => Err("it is none".to_owned()),
+        1 => connection.execute_batch(AS_NEW).map_err(failed),
+        2 => Ok(()),
+        _ => Err(newer(version)),
+    }
+}
+
+/// A view of one's own, that goes before the table.
+const AS_NEW: &str = "CREATE TEMP VIEW lines AS SELECT *, NULL AS opened, NULL AS ceiling_tokens,
+    NULL AS ceiling_micro FROM main.lines";

@@ -19,7 +19,7 @@ const DEADLINE_S: u64 = 10;
 pub struct Sums {
     /// Requests, counted with their last attempt.
     pub requests: i64,
-    /// Attempts: lines.
+    /// Attempts that have ended.
     pub attempts: i64,
     /// Prompt tokens, cached ones included.
     pub input_tokens: i64,
@@ -37,6 +37,15 @@ pub struct Sums {
     pub estimated_micro_usd: i64,
     /// Attempts whose cost is not known: they are in no sum of money.
     pub unpriced_attempts: i64,
+    /// Attempts that run, of which is known since they have run for a while. They are in no sum above.
+    pub reserved_attempts: i64,
+    /// What those may come to, where their price is known, micro-USD.
+    pub reserved_micro_usd: i64,
+    /// Attempts whose end was never told, as a worker, an Envoy or a machine was lost. They are in no sum
+    /// above.
+    pub lost_attempts: i64,
+    /// What those may have come to, where their price is known, micro-USD.
+    pub lost_micro_usd: i64,
 }
 
 /// One group.
@@ -69,7 +78,8 @@ pub struct Spend {
     pub truncated: bool,
 }
 
-const SUMS: &str = "CAST(COALESCE(SUM(is_last), 0) AS BIGINT), COUNT(*),
+const SUMS: &str = "CAST(COALESCE(SUM(is_last), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN settlement NOT IN ('reserved', 'lost') THEN 1 END), 0) AS BIGINT),
     CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT),
     CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT),
     CAST(COALESCE(SUM(cached_tokens), 0) AS BIGINT),
@@ -77,7 +87,11 @@ const SUMS: &str = "CAST(COALESCE(SUM(is_last), 0) AS BIGINT), COUNT(*),
     CAST(COALESCE(SUM(reasoning_tokens), 0) AS BIGINT),
     CAST(COALESCE(SUM(cost_micro), 0) AS BIGINT),
     CAST(COALESCE(SUM(CASE WHEN settlement IN ('partial', 'estimated') THEN cost_micro END), 0) AS BIGINT),
-    CAST(COALESCE(SUM(CASE WHEN cost_micro IS NULL THEN 1 END), 0) AS BIGINT)";
+    CAST(COALESCE(SUM(CASE WHEN cost_micro IS NULL AND ceiling_micro IS NULL THEN 1 END), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN settlement = 'reserved' THEN 1 END), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN settlement = 'reserved' THEN ceiling_micro END), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN settlement = 'lost' THEN 1 END), 0) AS BIGINT),
+    CAST(COALESCE(SUM(CASE WHEN settlement = 'lost' THEN ceiling_micro END), 0) AS BIGINT)";
 
 /// Answers a question. It blocks, at most 10 s.
 pub(super) fn answer(database: &mut dyn Answers, question: &Question) -> Result<Spend, String> {
@@ -210,5 +224,9 @@ fn sums(cells: &[Cell]) -> Sums {
         cost_micro_usd: at(7),
         estimated_micro_usd: at(8),
         unpriced_attempts: at(9),
+        reserved_attempts: at(10),
+        reserved_micro_usd: at(11),
+        lost_attempts: at(12),
+        lost_micro_usd: at(13),
     }
 }

@@ -59,11 +59,12 @@ impl Spool {
         if self.lines.saturating_add(more as u64) > self.limit_lines {
             return Err(Failure::Full);
         }
-        let new = self.store.put(batches).map_err(|error| {
+        let (new, gone) = self.store.replace(batches).map_err(|error| {
             tracing::error!(%error, "the ledger's spool refuses what is to be written down");
             Failure::Store
         })?;
-        self.lines = self.lines.saturating_add(new.iter().sum());
+        let lines = self.lines.saturating_add(new.iter().sum());
+        self.lines = lines.saturating_sub(gone);
         Ok(new)
     }
 

@@ -38,7 +38,7 @@ pub(super) enum Kind {
 }
 
 /// The columns of a line, in the order of [`super::Line::cells`].
-pub(super) const COLUMNS: [(&str, Kind); 30] = [
+pub(super) const COLUMNS: [(&str, Kind); 33] = [
     ("worker", Kind::Text),
     ("sequence", Kind::Integer),
     ("attempt", Kind::Integer),
@@ -69,12 +69,24 @@ pub(super) const COLUMNS: [(&str, Kind); 30] = [
     ("cost_micro", Kind::Integer),
     ("currency", Kind::Text),
     ("tags", Kind::Text),
+    ("opened", Kind::Integer),
+    ("ceiling_tokens", Kind::Integer),
+    ("ceiling_micro", Kind::Integer),
 ];
 
 /// The columns' names, with commas.
 pub(super) fn column_names() -> String {
     COLUMNS.map(|(name, _)| name).join(", ")
 }
+
+/// The place of a column in [`COLUMNS`], from 1.
+pub(super) fn place_of(column: &str) -> usize {
+    let place = COLUMNS.iter().position(|(name, _)| *name == column);
+    place.map_or(0, |place| place + 1)
+}
+
+/// What holds of a line that says what its attempt came to.
+pub(super) const IS_SETTLED: &str = "(settlement NOT IN ('reserved', 'lost'))";
 
 /// What is done with a row; an error ends the answer.
 pub(super) type EachRow<'a> = &'a mut dyn FnMut(&[Cell]) -> io::Result<()>;

@@ -8,10 +8,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, Transaction, params, params_from_iter};
 
 use super::export::{self, ExportError, Format};
-use super::line::Line;
+use super::line::{Line, RESERVED};
 use super::schema;
 use super::spend::{self, Question, Spend};
-use super::sql::{Answers, COLUMNS, Cell, EachRow, ReadError, column_names};
+use super::sql::{Answers, COLUMNS, Cell, EachRow, IS_SETTLED, ReadError, column_names, place_of};
 use crate::config::Durability;
 use crate::moment::UnixMs;
 
@@ -61,6 +61,8 @@ impl Store {
         connection
             .busy_timeout(BUSY)
             .map_err(|error| error.to_string())?;
+        schema::see_as_new(&connection)
+            .map_err(|error| format!("cannot read the ledger {shown}: {error}"))?;
         Ok(Self { connection })
     }
 
@@ -70,13 +72,23 @@ impl Store {
     /// # Errors
     /// Nothing is written then.
     pub fn put(&mut self, batches: &[&[Line]]) -> Result<Vec<u64>, rusqlite::Error> {
+        self.replace(batches).map(|(new, _gone)| new)
+    }
+
+    /// The same; also how many lines of what was reserved went, as its end came.
+    pub(super) fn replace(
+        &mut self,
+        batches: &[&[Line]],
+    ) -> Result<(Vec<u64>, u64), rusqlite::Error> {
         let transaction = self.connection.transaction()?;
-        let mut written = Vec::with_capacity(batches.len());
+        let (mut written, mut gone) = (Vec::with_capacity(batches.len()), 0);
         for batch in batches {
-            written.push(insert(&transaction, batch)?);
+            let (new, replaced) = insert(&transaction, batch)?;
+            written.push(new);
+            gone += replaced;
         }
         transaction.commit()?;
-        Ok(written)
+        Ok((written, gone))
     }
 
     /// Removes lines from before `before`, one step of them; how many went.
@@ -132,19 +144,33 @@ fn restrict(path: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o660))
 }
 
-fn insert(transaction: &Transaction<'_>, lines: &[Line]) -> Result<u64, rusqlite::Error> {
+/// Writes lines; how many were new, and how many went as their request's end came.
+fn insert(transaction: &Transaction<'_>, lines: &[Line]) -> Result<(u64, u64), rusqlite::Error> {
     let places: Vec<String> = (1..=COLUMNS.len()).map(|n| format!("?{n}")).collect();
+    // What was reserved may come after what it came to, when the one waited in a spool.
     let mut statement = transaction.prepare(&format!(
-        "INSERT INTO lines ({}) VALUES ({})
+        "INSERT INTO lines ({names}) SELECT {values}
+         WHERE ?{settlement} <> '{RESERVED}' OR NOT EXISTS
+         (SELECT 1 FROM lines WHERE worker = ?{worker} AND opened = ?{opened} AND {IS_SETTLED})
          ON CONFLICT (worker, sequence, attempt) DO NOTHING",
-        column_names(),
-        places.join(", ")
+        names = column_names(),
+        values = places.join(", "),
+        settlement = place_of("settlement"),
+        worker = place_of("worker"),
+        opened = place_of("opened"),
     ))?;
-    let mut new = 0;
+    let mut release = transaction.prepare(&format!(
+        "DELETE FROM lines WHERE worker = ?1 AND opened = ?2 AND NOT {IS_SETTLED}"
+    ))?;
+    let (mut new, mut gone) = (0, 0);
     for line in lines {
+        if let (Some(opened), false) = (line.opened, line.settlement == RESERVED) {
+            gone += release.execute(params![line.worker, opened])?;
+        }
         new += statement.execute(params_from_iter(line.cells()))?;
     }
-    Ok(u64::try_from(new).unwrap_or(u64::MAX))
+    let count = |rows: usize| u64::try_from(rows).unwrap_or(u64::MAX);
+    Ok((count(new), count(gone)))
 }
 
 impl rusqlite::ToSql for Cell {

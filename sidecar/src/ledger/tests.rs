@@ -7,12 +7,13 @@ use ark_gateway_core::money::{MicroUsd, MicroUsdPerMillion, Price};
 use ark_gateway_core::record::{Charge, Record, Settlement, Usage, Verdict};
 use proptest::prelude::*;
 
-use super::export::{COLUMNS, Format};
+use super::export::{Format, columns};
 use super::*;
 use crate::config::Durability;
 use crate::testing::{TempDir, attempt, record};
 
 mod postgres;
+mod reserved;
 
 const START: i64 = 1_790_000_000_000;
 
@@ -163,7 +164,7 @@ fn both_exports_have_every_column_and_every_line() {
     for line in String::from_utf8(jsonl).unwrap().lines() {
         let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
         let names: Vec<&str> = row.keys().map(String::as_str).collect();
-        assert_eq!(names, COLUMNS);
+        assert_eq!(names, columns());
         assert_eq!(row["BillingPeriodStart"], "2026-09-01T00:00:00Z");
         assert_eq!(row["Tags"]["x-team"], "search");
         assert!(row["BilledCost"].is_number());
@@ -197,6 +198,7 @@ async fn what_is_acknowledged_is_there_for_readers_and_for_the_next_process() {
     let new = |new, duplicates| {
         Ok(Written {
             new,
+            reserved: 0,
             duplicates,
             spooled: false,
         })
@@ -283,4 +285,51 @@ proptest! {
         prop_assert_eq!((total.requests, total.attempts), (count, 3 * count));
         prop_assert_eq!(total.cost_micro_usd, 12 * count);
     }
+}
+
+/// Row by row what the CSV says, and of the types that FOCUS names.
+#[cfg(feature = "parquet")]
+#[test]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the crate's many types we write few"
+)]
+fn parquet_says_what_the_csv_says() {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::Field;
+
+    let dir = TempDir::new();
+    let mut database = Database::from(open(&dir));
+    let lines: Vec<Line> = (1..40)
+        .flat_map(|n| lines_of("w", &failed_over(n)))
+        .collect();
+    database.put(&[&lines]).unwrap();
+    let all = (0, i64::MAX);
+    let (mut csv, mut file) = (Vec::new(), Vec::new());
+    let count = database.export(all, Format::Csv, &mut csv).unwrap();
+    assert_eq!(database.export_parquet(all, &mut file).unwrap(), count);
+    let reader = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
+    let mut csv = csv::Reader::from_reader(csv.as_slice());
+    let names: Vec<String> = csv.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(names, columns());
+    let mut rows = 0;
+    for (row, expected) in reader.get_row_iter(None).unwrap().zip(csv.records()) {
+        let (row, expected) = (row.unwrap(), expected.unwrap());
+        for ((name, field), cell) in row.get_column_iter().zip(&expected) {
+            let shown = match field {
+                Field::Null => String::new(),
+                Field::Str(text) => text.clone(),
+                Field::TimestampMillis(at) => crate::moment::format(*at),
+                Field::Decimal(decimal) => {
+                    let digits: [u8; 8] = decimal.data().try_into().unwrap();
+                    let value = i64::from_be_bytes(digits) as f64;
+                    (value / 10f64.powi(decimal.scale())).to_string()
+                }
+                other => other.to_string(),
+            };
+            assert_eq!(cell, shown, "{name}");
+        }
+        rows += 1;
+    }
+    assert_eq!(rows, count);
 }

@@ -22,6 +22,8 @@ pub struct LedgerMetrics {
     failures: Family<ReasonLabels, Counter>,
     dropped: Counter,
     spooled: Counter,
+    reserved: Counter,
+    lost: Counter,
     waiting: Gauge,
 }
 
@@ -58,6 +60,16 @@ impl LedgerMetrics {
             self.spooled.clone(),
         );
         registry.register(
+            "ledger_reserved_lines",
+            "Lines of attempts that were written while they ran",
+            self.reserved.clone(),
+        );
+        registry.register(
+            "ledger_lost_lines",
+            "Attempts whose end was never told",
+            self.lost.clone(),
+        );
+        registry.register(
             "ledger_spool_waiting_lines",
             "Lines that wait on this machine for the database",
             self.waiting.clone(),
@@ -85,7 +97,13 @@ impl LedgerMetrics {
             true => self.spooled.inc_by(written.new),
             false => self.lines.inc_by(written.new),
         };
+        self.reserved.inc_by(written.reserved);
         self.duplicates.inc_by(written.duplicates);
+    }
+
+    /// The end of so many attempts was never told.
+    pub fn lost(&self, lines: u64) {
+        self.lost.inc_by(lines);
     }
 
     /// A batch was not written.

@@ -6,7 +6,7 @@ use ark_gateway_core::sync::SyncRequest;
 
 /// Masks the texts of records that come from outside: `x-request-id`, and tags.
 pub(super) fn records(request: &mut SyncRequest) {
-    for record in &mut request.records {
+    for record in request.records.iter_mut().chain(&mut request.opened) {
         clean(&mut record.id);
         record.tags.values_mut().for_each(clean);
     }

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ark_gateway_core::sync::SyncRequest;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::shared::{self, Shared};
 use crate::config::{LedgerConfig, LedgerStore, OnLedgerFailure};
 use crate::ledger::{
-    Chosen, DEFAULT_LIMIT_LINES, Database, Ledger, Line, Place, Postgres, Spool, Store, Writer,
-    choose, lines_of, state_directory,
+    Chosen, DEFAULT_LIMIT_LINES, Database, Heard, Ledger, Line, Place, Postgres, Spool, Store,
+    Writer, choose, lines_of, reserved_lines_of, state_directory,
 };
 
 /// How often a step of old lines goes.
 const PRUNE_EVERY: Duration = Duration::from_secs(5);
 /// How often a spool is looked at.
 const TICK: Duration = Duration::from_millis(500);
+/// After how long a worker that nobody hears is gone, seconds, where the operator does not say.
+const LOST_AFTER_S: u32 = 60;
 const SPOOL_NAME: &str = "ledger-spool.db";
 const DAY_MS: i64 = 86_400_000;
 
@@ -98,6 +100,12 @@ pub(super) fn lines(shared: &Shared, request: &SyncRequest) -> Vec<Line> {
             .records
             .iter()
             .flat_map(|record| lines_of(&request.worker, record))
+            .chain(
+                request
+                    .opened
+                    .iter()
+                    .flat_map(|record| reserved_lines_of(&request.worker, record)),
+            )
             .collect(),
         None => Vec::new(),
     }
@@ -145,6 +153,29 @@ pub(super) async fn retain(shared: Arc<Shared>) -> Result<Infallible, String> {
             let now = i64::try_from(shared::unix_ms()).unwrap_or(i64::MAX);
             ledger.prune(now.saturating_sub(i64::from(days) * DAY_MS));
         }
+    }
+}
+
+/// Tells the ledger which workers are heard, so that lines of the others do not stay open, for ever.
+///
+/// # Errors
+/// Never.
+pub(super) async fn close(shared: Arc<Shared>) -> Result<Infallible, String> {
+    loop {
+        let seconds = shared.control().ledger().lost_after_s;
+        let lost_after_ms = seconds.unwrap_or(LOST_AFTER_S).saturating_mul(1_000);
+        sleep(Duration::from_millis(u64::from(lost_after_ms) / 6)).await;
+        let Some(ledger) = shared.ledger() else {
+            continue;
+        };
+        let now = i64::try_from(shared::unix_ms()).unwrap_or(i64::MAX);
+        let silent = shared.control().silent_workers(shared.now());
+        let seen = |(worker, ms)| (worker, now.saturating_sub(i64::try_from(ms).unwrap_or(0)));
+        ledger.close(Heard {
+            workers: silent.into_iter().map(seen).collect(),
+            now,
+            lost_after_ms,
+        });
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ledger`: where what was spent is written down, and for how long.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::super::node::Node;
@@ -11,6 +12,9 @@ use super::limit::read_password;
 const MOST_DAYS: u64 = 36_525;
 /// Most lines of a spool: some 40 GB.
 const MOST_SPOOLED: u64 = 100_000_000;
+
+/// How long a worker may be silent, seconds: it speaks four times in one.
+const LOST_AFTER_S: RangeInclusive<u64> = 2..=86_400;
 
 /// Reads the block.
 pub(super) fn read(node: &Node<'_>) -> Option<LedgerConfig> {
@@ -24,6 +28,7 @@ pub(super) fn read(node: &Node<'_>) -> Option<LedgerConfig> {
     });
     let limit_lines = fields.maybe("spool_limit_lines", |node| node.integer(1..=MOST_SPOOLED));
     let retention_days = fields.maybe("retention_days", |node| node.integer(1..=MOST_DAYS));
+    let lost_after_s = fields.maybe("lost_after_s", |node| node.integer(LOST_AFTER_S));
     let on_failure = fields.or("on_failure", default.on_failure, |node| {
         node.one_of(&[
             ("hold", OnLedgerFailure::Hold),
@@ -52,6 +57,7 @@ pub(super) fn read(node: &Node<'_>) -> Option<LedgerConfig> {
         retention_days: retention_days?,
         on_failure: on_failure?,
         durability: durability?,
+        lost_after_s: lost_after_s?,
     })
 }
 

@@ -111,6 +111,9 @@ impl Link {
         let is_behind = version < MIGRATIONS.len() as i64;
         match purpose {
             Purpose::Read if version == 0 => Err("there is no ledger in this database".to_owned()),
+            Purpose::Read if is_behind => Err(
+                "an older Ark has made it: start a sidecar of this version on it first".to_owned(),
+            ),
             Purpose::Read => Ok(()),
             Purpose::Write(_) => {
                 if is_behind {
@@ -181,7 +184,8 @@ impl Link {
     }
 }
 
-/// A line that is there already stays as it is.
+/// A line that is there already stays as it is. What was reserved goes with the end of its request, and
+/// does not come after it.
 fn insert() -> String {
     let arrays: Vec<String> = (1..)
         .zip(COLUMNS)
@@ -190,11 +194,21 @@ fn insert() -> String {
             Kind::Text => format!("${n}::TEXT[]"),
         })
         .collect();
+    let (names, arrays) = (column_names(), arrays.join(", "));
     format!(
-        "INSERT INTO lines ({}) SELECT * FROM UNNEST({})
-         ON CONFLICT (worker, sequence, attempt) DO NOTHING",
-        column_names(),
-        arrays.join(", ")
+        "WITH told AS (SELECT * FROM UNNEST({arrays}) AS told ({names})),
+         released AS (
+             DELETE FROM lines USING told
+             WHERE lines.opened IS NOT NULL AND lines.opened = told.opened
+             AND lines.worker = told.worker AND told.settlement <> 'reserved'
+             AND lines.settlement IN ('reserved', 'lost'))
+         INSERT INTO lines ({names}) SELECT {names} FROM told
+         WHERE settlement <> 'reserved' OR NOT EXISTS (
+             SELECT FROM lines AS settled
+             WHERE settled.opened IS NOT NULL AND settled.opened = told.opened
+             AND settled.worker = told.worker
+             AND settled.settlement NOT IN ('reserved', 'lost'))
+         ON CONFLICT (worker, sequence, attempt) DO NOTHING"
     )
 }
 

@@ -19,7 +19,7 @@ const NOBODY: u32 = 65_534;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server of its own, on a socket in its own directory.
-struct Server {
+pub(super) struct Server {
     programs: PathBuf,
     dir: TempDir,
     child: Option<Child>,
@@ -27,7 +27,7 @@ struct Server {
 
 impl Server {
     /// Starts one, or says that there is none to start.
-    fn start() -> Option<Self> {
+    pub(super) fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             let _ = writeln!(std::io::stderr(), "SKIPPED: there is no PostgreSQL");
             return None;
@@ -83,7 +83,7 @@ impl Server {
         }
     }
 
-    fn kill(&mut self) {
+    pub(super) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             // Its immediate shutdown: as after a crash, and its children end too.
             let id = rustix::process::Pid::from_child(&child);
@@ -97,7 +97,7 @@ impl Server {
         PostgresConfig::parse(&format!("postgresql://ark@{host}/postgres")).unwrap()
     }
 
-    fn writer(&self) -> Postgres {
+    pub(super) fn writer(&self) -> Postgres {
         Postgres::to_write(self.place(), Durability::Disk)
             .unwrap()
             .patient()
@@ -280,6 +280,7 @@ async fn lines_wait_for_a_database_that_is_down_and_are_there_once() {
     let answer = |new, duplicates, spooled| {
         Ok(Written {
             new,
+            reserved: 0,
             duplicates,
             spooled,
         })

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{Asked, Attempt, Seen, Us};
-use crate::analyze::csv;
+use crate::analyze::csv::Cells;
 use crate::moment;
 
-/// The columns that matter, of [`crate::ledger::export::COLUMNS`].
-const NAMES: [&str; 14] = [
+/// The columns that matter, of [`crate::ledger::export::columns`].
+const NAMES: [&str; 15] = [
     "ChargePeriodStart",
     "ChargePeriodEnd",
     "ProviderName",
@@ -29,6 +29,7 @@ const NAMES: [&str; 14] = [
     "x_Attempt",
     "x_Verdict",
     "x_Price",
+    "x_Settlement",
 ];
 
 /// One row.
@@ -43,9 +44,9 @@ struct Row<'a> {
     #[serde(rename = "SkuId", borrow)]
     upstream_model: Cow<'a, str>,
     #[serde(rename = "x_InputTokens")]
-    input_tokens: u32,
+    input_tokens: Option<u32>,
     #[serde(rename = "x_OutputTokens")]
-    output_tokens: u32,
+    output_tokens: Option<u32>,
     #[serde(rename = "x_Model", borrow)]
     model: Cow<'a, str>,
     #[serde(rename = "x_Endpoint", borrow)]
@@ -58,10 +59,12 @@ struct Row<'a> {
     request: Cow<'a, str>,
     #[serde(rename = "x_Attempt")]
     attempt: u32,
-    #[serde(rename = "x_Verdict")]
-    verdict: Verdict,
+    #[serde(rename = "x_Verdict", borrow)]
+    verdict: Cow<'a, str>,
     #[serde(rename = "x_Price", default)]
     price: Option<Price>,
+    #[serde(rename = "x_Settlement", borrow)]
+    settlement: Cow<'a, str>,
 }
 
 /// Where the columns of a CSV are, in the order of [`NAMES`].
@@ -70,8 +73,9 @@ pub(super) struct Columns(Vec<usize>);
 impl Columns {
     /// Of a header; `None` when it is not that of our export.
     pub(super) fn of(head: &str) -> Option<Self> {
-        let cells = csv::cells(head.as_bytes(), b',')?;
-        let find = |name: &&str| cells.iter().position(|cell| *cell == name.as_bytes());
+        let mut cells = Cells::default();
+        cells.split(head.as_bytes())?;
+        let find = |name: &&str| cells.iter().position(|cell| cell == name.as_bytes());
         NAMES.iter().map(find).collect::<Option<_>>().map(Self)
     }
 }
@@ -83,6 +87,8 @@ pub(super) struct Rows {
     requests: BTreeMap<Box<str>, usize>,
     /// Attempts that were charged nothing, by their places, and their requests'.
     silent: Vec<(usize, usize)>,
+    /// Of the line that is read.
+    cells: Cells,
 }
 
 impl Rows {
@@ -97,8 +103,11 @@ impl Rows {
         columns: &Columns,
         seen: &mut Seen,
     ) -> Result<(), String> {
-        let cells = csv::cells(line.as_bytes(), b',').ok_or("has a quote that is not closed")?;
-        let mut wanted = columns.0.iter().map(|at| cells.get(*at).copied());
+        let mut cells = std::mem::take(&mut self.cells);
+        let is_whole = cells.split(line.as_bytes());
+        is_whole.ok_or("has a quote that is not closed")?;
+        let found: Vec<&[u8]> = cells.iter().collect();
+        let mut wanted = columns.0.iter().map(|at| found.get(*at).copied());
         let mut next = || -> Result<Cow<'_, str>, String> {
             let cell = wanted.next().flatten().ok_or("has too few columns")?;
             let text = std::str::from_utf8(cell).map_err(|error| error.to_string())?;
@@ -106,38 +115,45 @@ impl Rows {
             let guarded = text
                 .strip_prefix('\'')
                 .filter(|rest| rest.starts_with(['=', '+', '@', '-', '\t', '\r']));
-            let text = guarded.unwrap_or(text);
-            Ok(match text.contains('"') {
-                true => text.replace("\"\"", "\"").into(),
-                false => text.into(),
-            })
+            Ok(guarded.unwrap_or(text).into())
         };
         let row = Row {
             from: next()?,
             to: next()?,
             provider: next()?,
             upstream_model: next()?,
-            input_tokens: number(&next()?)?,
-            output_tokens: number(&next()?)?,
+            input_tokens: maybe_number(&next()?)?,
+            output_tokens: maybe_number(&next()?)?,
             model: next()?,
             endpoint: next()?,
             priority: word(&next()?)?,
             purpose: next()?,
             request: next()?,
             attempt: number(&next()?)?,
-            verdict: word(&next()?)?,
+            verdict: next()?,
             price: match &*next()? {
                 "" => None,
                 json => Some(serde_json::from_str(json).map_err(|error| error.to_string())?),
             },
+            settlement: next()?,
         };
-        self.take(&row, seen)
+        let taken = self.take(&row, seen);
+        self.cells = cells;
+        taken
     }
 
     fn take(&mut self, row: &Row<'_>, seen: &mut Seen) -> Result<(), String> {
+        if matches!(&*row.settlement, "reserved" | "lost") {
+            // How it ended is not known.
+            return Ok(());
+        }
         let (from, to) = (micros(&row.from)?, micros(&row.to)?);
-        let tokens = (row.input_tokens, row.output_tokens);
-        let is_ok = row.verdict == Verdict::Ok;
+        let tokens = (
+            row.input_tokens.unwrap_or(0),
+            row.output_tokens.unwrap_or(0),
+        );
+        let verdict: Verdict = word(&row.verdict)?;
+        let is_ok = verdict == Verdict::Ok;
         // The ledger does not say whether an answer came token by token.
         let stream = row.endpoint != "embeddings";
         let mut request = None;
@@ -170,7 +186,7 @@ impl Rows {
             at: from,
             provider,
             model,
-            verdict: row.verdict,
+            verdict,
             ttft: None,
             took: to.saturating_sub(from),
             input_tokens: tokens.0,
@@ -203,6 +219,13 @@ fn micros(text: &str) -> Result<Us, String> {
 fn number(text: &str) -> Result<u32, String> {
     text.parse()
         .map_err(|error| format!("{text:?} is no number of tokens: {error}"))
+}
+
+fn maybe_number(text: &str) -> Result<Option<u32>, String> {
+    match text {
+        "" => Ok(None),
+        text => number(text).map(Some),
+    }
 }
 
 fn word<T: DeserializeOwned>(text: &str) -> Result<T, String> {
