@@ -13,6 +13,7 @@ mod incoming;
 mod limits;
 mod opened;
 mod provider;
+mod pulse;
 mod quota;
 mod raw;
 mod reply;

@@ -1,7 +1,6 @@
 //! The root context: which role this plugin plays, and the tick that keeps in touch.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use ark_gateway_core::keys::Paged;
 use proxy_wasm::hostcalls;
@@ -11,12 +10,13 @@ use serde::Deserialize;
 
 use crate::gateway::GatewayFilter;
 use crate::provider::ProviderFilter;
+use crate::pulse::{Pulse, TICK};
 use crate::quota::Renewal;
 use crate::sync::Sync;
 use crate::{host, incoming, vm};
 
-/// How often the gateway role looks whether there is something to send.
-const TICK: Duration = Duration::from_millis(100);
+/// Of so many ticks, at one the gateway role looks whether there is something to send: every 100 ms.
+const TICKS: u32 = 2;
 
 /// The plugin's configuration, written by the sidecar or by `ark render envoy`.
 #[derive(Deserialize)]
@@ -95,6 +95,8 @@ enum Role {
 #[derive(Default)]
 pub(crate) struct Root {
     role: Role,
+    pulse: Pulse,
+    ticks: u32,
 }
 
 impl Context for Root {
@@ -133,11 +135,16 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        if let Role::Gateway(Some(sync), renewal) = &mut self.role {
+        self.pulse.begins();
+        self.ticks = self.ticks.wrapping_add(1);
+        if let Role::Gateway(Some(sync), renewal) = &mut self.role
+            && self.ticks.is_multiple_of(TICKS)
+        {
             renewal.on_tick();
             sync.on_tick();
             vm::with(incoming::tidy);
         }
+        self.pulse.ends();
     }
 
     fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
@@ -166,9 +173,7 @@ fn start_serving(has_sidecar: bool, configured: Option<Box<Paged>>) {
             incoming::configured(vm, *paged);
         }
     });
-    if has_sidecar {
-        host::report("tick", hostcalls::set_tick_period(TICK));
-    }
+    host::report("tick", hostcalls::set_tick_period(TICK));
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ark_gateway_core::limit::Nanos;
+use ark_gateway_core::overload::Load;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Record;
 use ark_gateway_core::snapshot::TargetId;
@@ -194,6 +195,12 @@ fn request(vm: &mut Vm, age: Nanos, now: Nanos) -> SyncRequest {
         records: vm.records.drain(..count).collect(),
         waiting: waiting(vm, now),
         opened,
+        load: Load {
+            in_flight: u32::try_from(vm.live().len()).unwrap_or(u32::MAX),
+            body_bytes: vm.body_bytes,
+            late_us: vm.overload.late_us(),
+            pressure: vm.overload.pressure(),
+        },
     }
 }
 

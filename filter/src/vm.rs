@@ -10,6 +10,7 @@ use ark_dialect::translate::{Asked, Client, Wire};
 use ark_gateway_core::affinity::{Affinity, Left, PromptCache, Warm};
 use ark_gateway_core::exchange::{End, Exchange, Knowledge};
 use ark_gateway_core::limit::Nanos;
+use ark_gateway_core::overload::Overload;
 use ark_gateway_core::policy::{BadSnapshot, Policy};
 use ark_gateway_core::quota::Book;
 use ark_gateway_core::record::{Outcome, Record, UsageSource};
@@ -63,6 +64,8 @@ pub(crate) struct Live {
     pub(crate) has_content_length: bool,
     /// The bound on output tokens that a rule of `access` puts on a request that states none.
     pub(crate) bound: Option<Bound>,
+    /// Bytes of its body, as far as they are counted to [`Vm::body_bytes`].
+    pub(crate) body_bytes: u64,
 }
 
 /// A bound on output tokens that is to be written.
@@ -101,6 +104,7 @@ impl Live {
             anthropic_beta: self.anthropic_beta.clone(),
             has_content_length: self.has_content_length,
             bound: self.bound.clone(),
+            body_bytes: 0,
         }
     }
 }
@@ -126,6 +130,11 @@ pub(crate) struct Vm {
     pub(crate) said_unchecked: bool,
     /// Where conversations are warm.
     pub(crate) affinity: Affinity,
+    /// Whether it keeps up.
+    pub(crate) overload: Overload,
+    /// Bytes of the bodies of requests in flight.
+    pub(crate) body_bytes: u64,
+    pub(crate) said_full: bool,
     live: HashMap<String, Shared>,
     /// Of those in flight, the shadow copies.
     copies: usize,
@@ -175,6 +184,9 @@ impl Vm {
             sidecar: None,
             said_unchecked: false,
             affinity: Affinity::default(),
+            overload: Overload::default(),
+            body_bytes: 0,
+            said_full: false,
             live: HashMap::new(),
             copies: 0,
             draw: seed,
@@ -262,6 +274,9 @@ impl Vm {
             return;
         };
         self.live.remove(live.exchange.id());
+        self.body_bytes = self
+            .body_bytes
+            .saturating_sub(std::mem::take(&mut live.body_bytes));
         if live.exchange.is_copied() && self.forget_unsent_copy(live.exchange.id()) {
             live.exchange.was_not_copied();
         }

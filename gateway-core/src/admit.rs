@@ -3,6 +3,7 @@
 use crate::compliance::Requirement;
 use crate::identity::token_in;
 use crate::limit::Nanos;
+use crate::overload::is_over;
 use crate::policy::Policy;
 use crate::priority::Priority;
 use crate::record::Endpoint;
@@ -173,12 +174,7 @@ pub fn admit(policy: &Policy, head: &RequestHead<'_>, now: Nanos) -> Result<Admi
 /// for the most urgent, and others may fill a part of it ([`Priority::ceiling`]). 0: no bound.
 #[must_use]
 pub fn is_overloaded(in_flight: usize, most: u32, priority: Priority) -> bool {
-    let share = match priority {
-        Priority::Critical => 100,
-        Priority::Standard => 85,
-        Priority::Batch => 70,
-    };
-    most > 0 && in_flight as u64 * 100 > u64::from(most) * share
+    is_over(in_flight as u64, u64::from(most), priority)
 }
 
 fn who<'p>(policy: &'p Policy, head: &RequestHead<'_>) -> Result<(u32, &'p KeySpec), Reject> {

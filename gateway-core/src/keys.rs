@@ -51,6 +51,21 @@ impl Paged {
         Ok(Self { snapshot, pages })
     }
 
+    /// A snapshot whose keys are in `pages` already; `place` is the index ([`index_of`]) of each key by its
+    /// number in the order of all keys.
+    ///
+    /// # Errors
+    /// A limit names a key that is not there.
+    pub fn framed(
+        mut snapshot: Snapshot,
+        pages: Vec<PageBytes>,
+        place: impl FnMut(u32) -> Option<u32>,
+    ) -> Result<Self, BadSnapshot> {
+        place_references(&mut snapshot, place)?;
+        snapshot.key_pages = pages.iter().map(PageBytes::name).collect();
+        Ok(Self { snapshot, pages })
+    }
+
     /// The snapshot with its keys: in the order in which they were, where there is one page.
     ///
     /// # Errors
@@ -104,7 +119,7 @@ pub fn indexes_in<'a>(
 
 /// The number of the page that a key's index points into.
 #[must_use]
-pub fn page_of(index: u32) -> usize {
+pub fn page_of_index(index: u32) -> usize {
     place_of(index).0
 }
 
@@ -127,14 +142,11 @@ pub(crate) fn place_references(
 
 /// The pages of `keys`, and the index of each key in them.
 pub(crate) fn split(keys: &[KeySpec]) -> Result<(Vec<PageBytes>, Vec<u32>), BadSnapshot> {
-    let count = (keys.len() / PAGE_KEYS).next_power_of_two().min(MOST_PAGES);
+    let count = page_count(keys.len());
     let mut parts: Vec<Vec<(KeyDigest, &KeySpec)>> = vec![Vec::new(); count];
     let mut places = Vec::with_capacity(keys.len());
     for key in keys {
-        let digest = match key.sha256.is_empty() {
-            true => NO_DIGEST,
-            false => parse_digest(&key.sha256).ok_or(BadSnapshot::Digest)?,
-        };
+        let digest = digest_of(key).ok_or(BadSnapshot::Digest)?;
         let number = number_of(&digest, count);
         let part = parts.get_mut(number).ok_or(BadSnapshot::Keys)?;
         let record = u32::try_from(part.len()).unwrap_or(u32::MAX);
@@ -144,6 +156,42 @@ pub(crate) fn split(keys: &[KeySpec]) -> Result<(Vec<PageBytes>, Vec<u32>), BadS
     let pages = parts.iter().map(|part| page::write(part));
     let pages: Option<Vec<PageBytes>> = pages.collect();
     Ok((pages.ok_or(BadSnapshot::Keys)?, places))
+}
+
+/// How many pages so many keys have.
+#[must_use]
+pub fn page_count(keys: usize) -> usize {
+    (keys / PAGE_KEYS).next_power_of_two().min(MOST_PAGES)
+}
+
+/// The page of `count` in which a key with this SHA-256 is, empty for one that has none; `None` for what
+/// cannot be one. `count` is as [`page_count`] says.
+#[must_use]
+pub fn page_of(sha256: &str, count: usize) -> Option<usize> {
+    let mut digest = NO_DIGEST;
+    if !sha256.is_empty() {
+        let start = u16::from_str_radix(sha256.get(..4)?, 16).ok()?;
+        let [first, second, ..] = &mut digest;
+        [*first, *second] = start.to_be_bytes();
+    }
+    Some(number_of(&digest, count))
+}
+
+/// Makes the page of these keys, in this order; `None` when one cannot be written.
+#[must_use]
+pub fn write_page(keys: &[KeySpec]) -> Option<PageBytes> {
+    let keys: Option<Vec<_>> = keys
+        .iter()
+        .map(|key| Some((digest_of(key)?, key)))
+        .collect();
+    page::write(&keys?)
+}
+
+fn digest_of(key: &KeySpec) -> Option<KeyDigest> {
+    match key.sha256.is_empty() {
+        true => Some(NO_DIGEST),
+        false => parse_digest(&key.sha256),
+    }
 }
 
 /// The page of `count` in which a key with this digest is; `count` is a power of two.
@@ -183,7 +231,8 @@ pub(crate) fn place_of(index: u32) -> (usize, u32) {
 }
 
 /// The index of a page's record.
-pub(crate) fn index_of(number: usize, record: u32) -> u32 {
+#[must_use]
+pub fn index_of(number: usize, record: u32) -> u32 {
     place(u32::try_from(number).unwrap_or(u32::MAX), record)
 }
 

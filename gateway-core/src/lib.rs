@@ -21,6 +21,7 @@ pub mod identity;
 pub mod keys;
 pub mod limit;
 pub mod money;
+pub mod overload;
 pub mod policy;
 pub mod priority;
 pub mod quota;

@@ -98,6 +98,12 @@ pub struct GatewaySpec {
     /// Requests in flight per worker at most; less urgent ones are refused before; 0: no bound.
     #[serde(default)]
     pub max_in_flight_per_worker: u32,
+    /// Bytes of request bodies held per worker at most, in the same way; 0: no bound.
+    #[serde(default)]
+    pub max_body_bytes_per_worker: u64,
+    /// How late a worker's event loop may run before it sheds load, see [`crate::overload`]; 0: it never does.
+    #[serde(default)]
+    pub shed_when_late_ms: u32,
 }
 
 /// The kind of a provider: its wire format and its paths.

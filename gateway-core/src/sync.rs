@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::keys::PageBytes;
+use crate::overload::{Load, Sheds};
 use crate::record::Record;
 use crate::score::Scores;
 use crate::snapshot::{Snapshot, SnapshotVersion};
@@ -34,6 +35,9 @@ pub struct SyncRequest {
     /// The worker takes keys in pages; `None`: whoever asks wants whole snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<PagesWanted>,
+    /// How much the worker has to do.
+    #[serde(default)]
+    pub load: Load,
 }
 
 /// What a worker lacks of the snapshot that is on its way in.
@@ -65,6 +69,8 @@ pub struct Faults {
     pub hedges: crate::hedge::Skips,
     /// Requests that passed though the store of limits could not be asked.
     pub quota_unchecked: u64,
+    /// Requests that were refused for the gateway's own sake.
+    pub sheds: Sheds,
 }
 
 impl Faults {
@@ -88,6 +94,7 @@ impl Faults {
             shadows: self.shadows.since(earlier.shadows),
             hedges: self.hedges.since(earlier.hedges),
             quota_unchecked: self.quota_unchecked.saturating_sub(earlier.quota_unchecked),
+            sheds: self.sheds.since(earlier.sheds),
         }
     }
 }

@@ -56,6 +56,8 @@ fn gateway() -> GatewaySpec {
         snapshot_max_age_ms: 5_000,
         max_attempts: 3,
         max_in_flight_per_worker: 0,
+        max_body_bytes_per_worker: 0,
+        shed_when_late_ms: 0,
     }
 }
 

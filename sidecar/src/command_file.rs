@@ -93,7 +93,7 @@ impl CommandFile {
         };
         let bytes = serde_json::to_vec_pretty(&written).map_err(io::Error::other);
         bytes
-            .and_then(|bytes| replace(&self.0, bytes))
+            .and_then(|bytes| replace(&self.0, &bytes))
             .map_err(|error| format!("cannot write {}: {error}", self.0.display()))
     }
 }

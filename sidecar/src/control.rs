@@ -26,7 +26,7 @@ use ark_gateway_core::sync::{SyncRequest, SyncResponse};
 
 use crate::Ms;
 use crate::canary::Canaries;
-use crate::config::{Config, Date, compile_paged};
+use crate::config::{Config, Date, KeyPages};
 use crate::credential::Secret;
 use crate::envoy::{self, Mode, Place};
 use crate::key_book::{KeyBook, ReadKeys};
@@ -104,6 +104,7 @@ pub struct Control {
     /// Its keys are in the pages.
     snapshot: Snapshot,
     pages: Vec<PageBytes>,
+    key_pages: KeyPages,
     /// The version of a snapshot with every provider of the configuration.
     complete: SnapshotVersion,
     handed_out: VecDeque<(SnapshotVersion, BTreeSet<String>)>,
@@ -127,7 +128,8 @@ impl Control {
     /// Starts with a valid configuration.
     #[must_use]
     pub fn new(setting: Setting, loaded: Loaded, today: Date) -> Self {
-        let nothing = compile_paged(&loaded.config, &BTreeSet::new(), today);
+        let mut key_pages = KeyPages::default();
+        let nothing = key_pages.compile(&loaded.config, &BTreeSet::new(), today);
         let mut control = Self {
             today,
             written: loaded.config.clone(),
@@ -146,6 +148,7 @@ impl Control {
             complete: nothing.snapshot.version.clone(),
             snapshot: nothing.snapshot,
             pages: nothing.pages,
+            key_pages,
             handed_out: VecDeque::new(),
             workers: Workers::default(),
             observations: Observations::new(setting.started_unix_ms),
@@ -425,7 +428,8 @@ impl Control {
 
     fn compile(&mut self, now: Ms) {
         let usable = self.rollout.usable();
-        let mut paged = compile_paged(&self.drained(), &usable, self.today);
+        let drained = self.drained();
+        let mut paged = self.key_pages.compile(&drained, &usable, self.today);
         let snapshot = &paged.snapshot;
         if snapshot.version == self.snapshot.version && !self.handed_out.is_empty() {
             return;

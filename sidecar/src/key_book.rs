@@ -3,10 +3,11 @@
 //! A key here is an entry of a tenant's `keys` as `ark.yaml` has it, but for its digests. The file is
 //! stronger: an id or a digest that it has is not used from here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::config::{self, Config, KeyConfig, Problems};
@@ -48,7 +49,31 @@ struct Stored {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeyBook {
-    keys: BTreeMap<String, Stored>,
+    keys: Entries,
+}
+
+/// Entries by id, shared with earlier books: a change costs what one key costs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Entries(BTreeMap<String, Arc<Stored>>);
+
+impl From<Entries> for KeyBook {
+    fn from(keys: Entries) -> Self {
+        Self { keys }
+    }
+}
+
+impl Serialize for Entries {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(id, stored)| (id, stored.as_ref())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let keys = BTreeMap::<String, Stored>::deserialize(from)?;
+        let keys = keys.into_iter().map(|(id, s)| (id, Arc::new(s)));
+        Ok(Self(keys.collect()))
+    }
 }
 
 /// A key to be made.
@@ -159,7 +184,10 @@ impl Stored {
 
 fn keys_of(config: &Config) -> impl Iterator<Item = (&str, &KeyConfig)> {
     let tenants = config.tenants.iter();
-    tenants.flat_map(|tenant| tenant.keys.iter().map(|key| (tenant.name.as_str(), key)))
+    tenants.flat_map(|tenant| {
+        let keys = tenant.keys.iter();
+        keys.map(|key| (tenant.name.as_str(), key.as_ref()))
+    })
 }
 
 fn ids_of(config: &Config) -> BTreeSet<&str> {
@@ -171,19 +199,51 @@ fn is_in_file(config: &Config, id: &str) -> bool {
 }
 
 /// What the entries of a book were read as, under one configuration: reading a hundred thousand of them
-/// takes a second, and a change concerns one.
+/// takes a second, and a change concerns one. By the address of each entry.
 #[derive(Default)]
-pub struct ReadKeys(BTreeMap<String, (Stored, Vec<KeyConfig>)>);
+pub struct ReadKeys(HashMap<usize, Known>);
+
+/// As long as an entry is kept here, no other one has its address.
+struct Known {
+    _entry: Arc<Stored>,
+    keys: Vec<Arc<KeyConfig>>,
+}
 
 impl ReadKeys {
-    fn of(&mut self, id: &str, stored: &Stored, config: &Config) -> &[KeyConfig] {
-        let known = self.0.get(id).is_some_and(|(known, _)| known == stored);
-        if !known {
-            let keys = stored.read(config).unwrap_or_default();
-            self.0.insert(id.to_owned(), (stored.clone(), keys));
-        }
-        self.0.get(id).map_or(&[], |(_, keys)| keys)
+    fn of(&mut self, stored: &Arc<Stored>, config: &Config) -> &[Arc<KeyConfig>] {
+        let known = self.0.entry(address(stored)).or_insert_with(|| Known {
+            _entry: Arc::clone(stored),
+            keys: {
+                let keys = stored.read(config).unwrap_or_default();
+                keys.into_iter().map(Arc::new).collect()
+            },
+        });
+        &known.keys
     }
+
+    /// Forgets entries that are in no book any more, when there are many.
+    fn forget(&mut self, book: &KeyBook) {
+        const MANY: usize = 1_024;
+        if self.0.len() > book.keys.0.len() + MANY {
+            let own: HashSet<usize> = book.keys.0.values().map(address).collect();
+            self.0.retain(|entry, _| own.contains(entry));
+        }
+    }
+}
+
+fn address(stored: &Arc<Stored>) -> usize {
+    Arc::as_ptr(stored).addr()
+}
+
+/// The 64 digits of a digest.
+type Digits = [u8; 64];
+
+fn digits_of(sha256: &str) -> Digits {
+    let mut digits = [0; 64];
+    for (digit, byte) in digits.iter_mut().zip(sha256.bytes()) {
+        *digit = byte;
+    }
+    digits
 }
 
 impl KeyBook {
@@ -192,7 +252,7 @@ impl KeyBook {
     /// # Errors
     /// It would not work, or would take another's place.
     pub fn create(&mut self, new: NewKey, config: &Config, now: UnixS) -> Result<String, KeyError> {
-        if self.keys.len() >= MOST_KEYS {
+        if self.keys.0.len() >= MOST_KEYS {
             return Err(KeyError::Full);
         }
         if config.tenants.iter().all(|t| t.name != new.tenant) {
@@ -216,13 +276,13 @@ impl KeyBook {
         };
         let read = stored.read(config).map_err(KeyError::Entry)?;
         let id = read.first().map(|key| key.id.clone()).unwrap_or_default();
-        if self.keys.contains_key(&id) || is_in_file(config, &id) {
+        if self.keys.0.contains_key(&id) || is_in_file(config, &id) {
             return Err(KeyError::Exists);
         }
         if self.has_digest(config, &stored.digests) {
             return Err(KeyError::SameKey);
         }
-        self.keys.insert(id.clone(), stored);
+        self.keys.0.insert(id.clone(), Arc::new(stored));
         Ok(id)
     }
 
@@ -249,7 +309,7 @@ impl KeyBook {
         if is_known {
             return Err(KeyError::SameKey);
         }
-        let mut rotated = stored.clone();
+        let mut rotated = Stored::clone(stored);
         rotated
             .digests
             .retain(|d| d.until_s.is_none_or(|s| s > now));
@@ -282,9 +342,9 @@ impl KeyBook {
     }
 
     fn changeable(&mut self, id: &str, config: &Config) -> Result<&mut Stored, KeyError> {
-        match self.keys.get_mut(id) {
+        match self.keys.0.get_mut(id) {
             Some(stored) if stored.revoked_at_s.is_some() => Err(KeyError::Revoked),
-            Some(stored) => Ok(stored),
+            Some(stored) => Ok(Arc::make_mut(stored)),
             None if is_in_file(config, id) => Err(KeyError::InFile),
             None => Err(KeyError::NotFound),
         }
@@ -292,7 +352,7 @@ impl KeyBook {
 
     fn has_digest(&self, config: &Config, digests: &[Digest]) -> bool {
         let has = |known: &str| digests.iter().any(|digest| digest.sha256 == known);
-        let mut own = self.keys.values().flat_map(|stored| &stored.digests);
+        let mut own = self.keys.0.values().flat_map(|stored| &stored.digests);
         let tokens = &config.admin.tokens;
         own.any(|digest| has(&digest.sha256))
             || keys_of(config).any(|(_, key)| has(&key.sha256))
@@ -308,23 +368,24 @@ impl KeyBook {
     /// The same, where `read` is of the same configuration, perhaps of an earlier book.
     pub fn merged_as(&self, config: &Config, read: &mut ReadKeys) -> Config {
         let mut merged = config.clone();
-        let mut digests: BTreeSet<String> =
-            keys_of(config).map(|(_, key)| key.sha256.clone()).collect();
+        let mut digests: HashSet<Digits> = keys_of(config)
+            .map(|(_, key)| digits_of(&key.sha256))
+            .collect();
         let file = ids_of(config);
         let tenants = merged.tenants.iter_mut();
-        let mut tenants: BTreeMap<String, &mut Vec<KeyConfig>> =
+        let mut tenants: BTreeMap<String, &mut Vec<Arc<KeyConfig>>> =
             tenants.map(|t| (t.name.clone(), &mut t.keys)).collect();
-        read.0.retain(|id, _| self.keys.contains_key(id));
-        for (id, stored) in &self.keys {
+        read.forget(self);
+        for (id, stored) in &self.keys.0 {
             let Some(keys) = tenants.get_mut(&stored.tenant) else {
                 continue;
             };
             if file.contains(id.as_str()) {
                 continue;
             }
-            let own = read.of(id, stored, config).iter();
+            let own = read.of(stored, config).iter();
             keys.extend(
-                own.filter(|key| digests.insert(key.sha256.clone()))
+                own.filter(|key| digests.insert(digits_of(&key.sha256)))
                     .cloned(),
             );
         }
@@ -350,7 +411,7 @@ impl KeyBook {
             revoked_at_s: None,
         });
         let in_file = ids_of(config);
-        let book = self.keys.iter().map(|(id, stored)| {
+        let book = self.keys.0.iter().map(|(id, stored)| {
             let problem = stored.problem(id, config, &in_file);
             let live = |digest: &&Digest| digest.until_s.is_none_or(|until| until > now);
             Listed {

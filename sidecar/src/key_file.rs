@@ -1,23 +1,25 @@
 //! Where the keys that were made while Ark ran are kept.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::key_book::KeyBook;
+use crate::key_book::{Entries, KeyBook};
 
 /// As many keys fit as are made at most, and not much more.
 const LIMIT_BYTES: u64 = 192 * 1024 * 1024;
 const VERSION: u32 = 1;
+const BUFFER_BYTES: usize = 256 * 1024;
 
+/// In the order in which it is written, so that another version is told before what it holds.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Read {
     version: u32,
-    #[serde(flatten)]
-    book: serde_json::Value,
+    keys: Entries,
 }
 
 #[derive(Serialize)]
@@ -61,8 +63,7 @@ impl KeyFile {
                 read.version
             )));
         }
-        serde_json::from_value(read.book)
-            .map_err(|error| wrong(format!("is not a file of keys: {error}")))
+        Ok(KeyBook::from(read.keys))
     }
 
     /// Replaces what is in it, whole or not at all, and on disk before it returns.
@@ -79,7 +80,9 @@ impl KeyFile {
             version: VERSION,
             book,
         };
-        replace(&self.0, serde_json::to_vec_pretty(&written)?)
+        replace_with(&self.0, |file| {
+            Ok(serde_json::to_writer_pretty(file, &written)?)
+        })
     }
 }
 
@@ -87,17 +90,26 @@ impl KeyFile {
 ///
 /// # Errors
 /// The old content stays.
-pub(crate) fn replace(path: &Path, mut bytes: Vec<u8>) -> io::Result<()> {
-    bytes.push(b'\n');
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_with(path, |file| file.write_all(bytes))
+}
+
+/// The same, of what `write` writes: never all of it in memory.
+fn replace_with(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
     let new = path.with_extension("new");
-    let mut file = OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(&new)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
+    let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
+    write(&mut file)?;
+    file.write_all(b"\n")?;
+    file.into_inner()?.sync_all()?;
     fs::rename(&new, path)?;
     let folder = path
         .parent()

@@ -122,7 +122,7 @@ fn indexes(
     wanted: &BTreeSet<&str>,
 ) -> BTreeMap<String, Option<u32>> {
     let known = wanted.iter().filter_map(|key| *before.get(*key)?);
-    let near: BTreeSet<usize> = known.map(keys::page_of).collect();
+    let near: BTreeSet<usize> = known.map(keys::page_of_index).collect();
     let near = pages.iter().enumerate().filter(|(n, _)| near.contains(n));
     let mut found = keys::indexes_in(near, wanted);
     let missing = wanted.iter().filter(|key| !found.contains_key(**key));

@@ -9,6 +9,7 @@ mod guard;
 mod labels;
 mod ledger;
 mod limits;
+mod overload;
 mod probes;
 mod rules;
 
@@ -37,6 +38,7 @@ use labels::{
 };
 pub use ledger::LedgerMetrics;
 pub use limits::LimitMetrics;
+pub use overload::{EnvoyOverload, OverloadMetrics};
 use probes::Probes;
 use rules::Rules;
 
@@ -77,6 +79,7 @@ pub struct Metrics {
     records_resent: Counter,
     audit: AuditMetrics,
     ledger: LedgerMetrics,
+    overload: OverloadMetrics,
     filter_faults: Family<FaultLabels, Counter>,
     stale_requests: Counter,
     workers: Family<WorkerLabels, Gauge>,
@@ -122,6 +125,7 @@ impl Default for Metrics {
             records_resent: Counter::default(),
             audit: AuditMetrics::default(),
             ledger: LedgerMetrics::default(),
+            overload: OverloadMetrics::default(),
             filter_faults: Family::default(),
             stale_requests: Counter::default(),
             workers: Family::default(),
@@ -232,6 +236,7 @@ impl Metrics {
         );
         self.audit.register(registry);
         self.ledger.register(registry);
+        self.overload.register(registry);
         registry.register(
             "filter_faults",
             "Degradations in a worker's filter that no record shows",
@@ -418,6 +423,13 @@ impl Metrics {
                 .inc_by(count);
         }
         self.extra.skipped(faults.shadows, faults.hedges);
+        self.overload.shed(faults.sheds);
+    }
+
+    /// What is refused for the gateway's own sake.
+    #[must_use]
+    pub fn overload(&self) -> &OverloadMetrics {
+        &self.overload
     }
 
     /// Counts a record that was sent again.

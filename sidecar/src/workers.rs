@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ark_gateway_core::overload::Load;
 use ark_gateway_core::snapshot::SnapshotVersion;
 use ark_gateway_core::sync::{Faults, SyncRequest, Waiting};
 
@@ -27,6 +28,8 @@ pub struct Worker {
     pub scores: u64,
     /// When it last synced.
     pub heard: Ms,
+    /// How much it has to do.
+    pub load: Load,
     /// The highest number of its records that were taken in.
     taken: u64,
     faults: Faults,
@@ -60,6 +63,7 @@ impl Workers {
             snapshot: request.snapshot.clone(),
             scores: request.scores,
             heard: now,
+            load: request.load,
             taken,
             faults: request.faults,
             waiting: std::mem::take(&mut request.waiting),

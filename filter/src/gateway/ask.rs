@@ -6,12 +6,11 @@ use std::rc::Rc;
 use ark_dialect::anthropic;
 use ark_dialect::error_body::{ModelObject, model_object, models_list};
 use ark_dialect::translate::{Client, ErrorForm};
-use ark_gateway_core::admit::{Admission, RequestHead, Route, admit, is_overloaded, route};
+use ark_gateway_core::admit::{Admission, RequestHead, Route, admit, route};
 use ark_gateway_core::decide::check_compliance;
 use ark_gateway_core::exchange::Exchange;
 use ark_gateway_core::limit::Nanos;
 use ark_gateway_core::policy::{Policy, grants};
-use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::Endpoint;
 use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::{KeySpec, ModelSpec};
@@ -23,7 +22,7 @@ use super::choose::compliance_unmet;
 use super::identify::identify;
 use crate::head::Head;
 use crate::vm::{Live, Shared};
-use crate::{host, limits, vm};
+use crate::{host, limits, pulse, vm};
 
 impl GatewayFilter {
     /// Everything that the head decides.
@@ -55,7 +54,8 @@ impl GatewayFilter {
         let admission = admit(&policy, &request, now)?;
         live.borrow_mut().exchange.admitted(admission);
         let bounded = check_access(&live, now)?;
-        shed(&policy, admission.priority)?;
+        let announced = head.request.content_length;
+        pulse::admit(&policy, &live, admission.priority, announced)?;
         self.take_limit(&policy, admission, now)?;
         let key = policy
             .key(admission.key)
@@ -111,6 +111,7 @@ impl GatewayFilter {
                 anthropic_beta: owned(head.anthropic_beta),
                 has_content_length: head.request.content_length.is_some(),
                 bound: None,
+                body_bytes: 0,
             }));
             if !id.is_empty() && vm::with(|vm| vm.register(&id, &live)) {
                 break live;
@@ -202,16 +203,6 @@ fn take_tags(head: &Head<'_>, policy: &Policy, live: &Shared) {
         host::remove_request_header(name);
     }
     live.borrow_mut().exchange.tagged(tags);
-}
-
-/// More is in flight here than this priority may add to: less urgent requests go first.
-fn shed(policy: &Policy, priority: Priority) -> Result<(), Reject> {
-    let most = policy.snapshot().gateway.max_in_flight_per_worker;
-    let in_flight = vm::with(|vm| vm.live().len());
-    match is_overloaded(in_flight, most, priority) {
-        true => Err(Reject::overloaded()),
-        false => Ok(()),
-    }
 }
 
 fn client_of(endpoint: Endpoint) -> Option<Client> {

@@ -1,5 +1,7 @@
 //! The request's body: read window by window, whole only where that cannot be avoided.
 
+use std::rc::Rc;
+
 use ark_dialect::account;
 use ark_dialect::anthropic::FOREIGN_SIGNATURES;
 use ark_dialect::loss::Loss;
@@ -12,7 +14,8 @@ use ark_wire::opening::opening;
 use proxy_wasm::types::BufferType;
 
 use super::GatewayFilter;
-use crate::host;
+use crate::vm::Shared;
+use crate::{host, pulse};
 
 /// Bytes of the body in Wasm memory at a time: it never shrinks, so a large body must not fill it.
 const WINDOW: usize = 64 * 1024;
@@ -62,6 +65,7 @@ impl GatewayFilter {
         if size as u64 > limit {
             return Err(Reject::body_too_large(limit));
         }
+        hold_body(live, size)?;
         let signed = matches!(client, Some(Client::Messages | Client::Responses));
         while self.inspected < size {
             let want = WINDOW.min(size - self.inspected);
@@ -153,6 +157,21 @@ impl GatewayFilter {
         let asked = read(client, &body).map_err(|bad| bad_request(&bad))?;
         live.asked = Some(asked.clone());
         Ok(asked)
+    }
+}
+
+/// What was announced is counted already; of a body of unknown length each part is, as it comes.
+fn hold_body(live: &Shared, size: usize) -> Result<(), Reject> {
+    let (policy, admission, held) = {
+        let live = live.borrow();
+        let policy = Rc::clone(live.exchange.policy());
+        (policy, live.exchange.admission(), live.body_bytes)
+    };
+    match admission {
+        Some(admission) if size as u64 > held => {
+            pulse::hold(&policy, live, admission.priority, size as u64)
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

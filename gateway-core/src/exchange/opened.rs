@@ -82,6 +82,7 @@ impl Exchange {
             opened: self.opened,
             tags: self.tags.clone(),
             access: None,
+            guard: Vec::new(),
             basis: None,
         }
     }

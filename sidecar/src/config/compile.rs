@@ -21,8 +21,8 @@ use super::compile_guard::compile_guard;
 use super::compile_identity::compile_identity;
 use super::compile_limits::compile_limits;
 use super::{
-    Config, Date, DrainConfig, HedgeConfig, KeyModelsConfig, ModelConfig, ProviderConfig,
-    ShadowConfig, TenantConfig,
+    Config, Date, DrainConfig, HedgeConfig, KeyConfig, KeyModelsConfig, ModelConfig,
+    ProviderConfig, ShadowConfig, TenantConfig,
 };
 use price::{Prices, Reference};
 
@@ -32,7 +32,7 @@ use price::{Prices, Reference};
 /// stays, without targets: its clients are told so, rather than that it does not exist.
 #[must_use]
 pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot {
-    let mut snapshot = assemble(config, usable, today);
+    let mut snapshot = assemble(config, usable, today, &config.tenants);
     snapshot.version = paged(snapshot.clone()).snapshot.version;
     snapshot
 }
@@ -40,7 +40,12 @@ pub fn compile(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snaps
 /// The same with its keys in pages.
 #[must_use]
 pub fn compile_paged(config: &Config, usable: &BTreeSet<String>, today: Date) -> Paged {
-    paged(assemble(config, usable, today))
+    paged(assemble(config, usable, today, &config.tenants))
+}
+
+/// The same without keys, of a configuration without `access` and `guard`: what names a key has its number.
+pub(super) fn frame(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot {
+    assemble(config, usable, today, &[])
 }
 
 /// Versions are of what travels, so that a hundred thousand keys are hashed once.
@@ -57,7 +62,13 @@ fn paged(mut snapshot: Snapshot) -> Paged {
     paged
 }
 
-fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot {
+/// `keyed` are the tenants whose keys are compiled: all or none.
+fn assemble(
+    config: &Config,
+    usable: &BTreeSet<String>,
+    today: Date,
+    keyed: &[TenantConfig],
+) -> Snapshot {
     let providers: Vec<&ProviderConfig> = config
         .providers
         .iter()
@@ -79,7 +90,8 @@ fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot
     for (spec, model) in models.iter_mut().zip(&sorted) {
         spec.rules = rules::compile(model, &spec.targets, (&targets, &providers), &names);
     }
-    let mut keys = compile_keys(&config.tenants, &models, &vocabulary);
+    let mut keys = compile_keys(keyed, &models, &vocabulary);
+    let key_ids = ids_of_keys(&config.tenants);
     let access = compile_access(
         config,
         (&vocabulary, today),
@@ -94,6 +106,8 @@ fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot
             snapshot_max_age_ms: u64::from(config.gateway.snapshot_max_age_ms),
             max_attempts: config.gateway.max_attempts,
             max_in_flight_per_worker: config.gateway.max_in_flight_per_worker,
+            max_body_bytes_per_worker: config.gateway.max_body_bytes_per_worker,
+            shed_when_late_ms: config.gateway.shed_when_late_ms,
         },
         providers: providers
             .into_iter()
@@ -103,8 +117,8 @@ fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot
             })
             .collect(),
         targets,
-        quota: compile_limits(config, today, &models, &keys),
-        identity: compile_identity(config, &keys),
+        quota: compile_limits(config, today, &models, &key_ids),
+        identity: compile_identity(config, &key_ids),
         keys,
         key_pages: Vec::new(),
         models,
@@ -115,6 +129,12 @@ fn assemble(config: &Config, usable: &BTreeSet<String>, today: Date) -> Snapshot
         price_catalogue: config.prices.catalogue.as_ref().map(|c| c.version.clone()),
         tags: config.gateway.tags.clone(),
     }
+}
+
+/// In the order of all keys.
+fn ids_of_keys(tenants: &[TenantConfig]) -> Vec<&str> {
+    let keys = tenants.iter().flat_map(|tenant| &tenant.keys);
+    keys.map(|key| key.id.as_str()).collect()
 }
 
 fn compile_provider(provider: &ProviderConfig) -> ProviderSpec {
@@ -229,44 +249,54 @@ fn compile_keys(
     models: &[ModelSpec],
     vocabulary: &Vocabulary,
 ) -> Vec<KeySpec> {
-    let ids: BTreeMap<&str, ModelId> = models
+    let ids = ids_of(models);
+    let each = |tenant| move |key| (tenant, key);
+    let keys = tenants
         .iter()
-        .enumerate()
+        .flat_map(|tenant| tenant.keys.iter().map(AsRef::as_ref).map(each(tenant)));
+    keys.map(|own| compile_key(own, &ids, vocabulary)).collect()
+}
+
+/// The models by name.
+pub(super) fn ids_of(models: &[ModelSpec]) -> BTreeMap<&str, ModelId> {
+    let models = models.iter().enumerate();
+    models
         .map(|(index, model)| (model.name.as_str(), ModelId(id(index))))
-        .collect();
-    let mut keys = Vec::new();
-    for tenant in tenants {
-        for key in &tenant.keys {
-            let models = match &key.models {
-                KeyModelsConfig::All => ModelGrant::All,
-                KeyModelsConfig::Named(names) => {
-                    let named = names.iter().filter_map(|name| ids.get(name.as_str()));
-                    let named: BTreeSet<ModelId> = named.copied().collect();
-                    ModelGrant::Only(named.into_iter().collect())
-                }
-            };
-            keys.push(KeySpec {
-                id: key.id.clone(),
-                tenant: tenant.name.clone(),
-                sha256: key.sha256.clone(),
-                models,
-                priority: key.priority,
-                priorities: key.priorities.clone(),
-                may_pin: key.may_pin,
-                may_explain: key.may_explain,
-                limit: key.limit,
-                expires_at_s: key.expires_at_s,
-                access: None,
-                guards: 0,
-                may_store: tenant.may_store,
-                requires: compliance::stated(
-                    vocabulary,
-                    &[("the tenant", &tenant.requires), ("the key", &key.requires)],
-                ),
-            });
+        .collect()
+}
+
+pub(super) fn compile_key(
+    (tenant, key): (&TenantConfig, &KeyConfig),
+    ids: &BTreeMap<&str, ModelId>,
+    vocabulary: &Vocabulary,
+) -> KeySpec {
+    let models = match &key.models {
+        KeyModelsConfig::All => ModelGrant::All,
+        KeyModelsConfig::Named(names) => {
+            let named = names.iter().filter_map(|name| ids.get(name.as_str()));
+            let named: BTreeSet<ModelId> = named.copied().collect();
+            ModelGrant::Only(named.into_iter().collect())
         }
+    };
+    KeySpec {
+        id: key.id.clone(),
+        tenant: tenant.name.clone(),
+        sha256: key.sha256.clone(),
+        models,
+        priority: key.priority,
+        priorities: key.priorities.clone(),
+        may_pin: key.may_pin,
+        may_explain: key.may_explain,
+        limit: key.limit,
+        expires_at_s: key.expires_at_s,
+        access: None,
+        guards: 0,
+        may_store: tenant.may_store,
+        requires: compliance::stated(
+            vocabulary,
+            &[("the tenant", &tenant.requires), ("the key", &key.requires)],
+        ),
     }
-    keys
 }
 
 /// Ids are 16 bits wide; reading bounds every list so that they suffice.
@@ -275,7 +305,7 @@ fn id(index: usize) -> u16 {
 }
 
 /// The first 12 hex digits of the SHA-256 of all other fields, as JSON with sorted keys.
-fn version_of(snapshot: &Snapshot) -> SnapshotVersion {
+pub(super) fn version_of(snapshot: &Snapshot) -> SnapshotVersion {
     let mut content = serde_json::to_value(snapshot).unwrap_or_default();
     if let Some(fields) = content.as_object_mut() {
         fields.remove("version");

@@ -1,14 +1,13 @@
 //! `identity`, compiled: names of keys become their indices.
 
 use ark_gateway_core::identity::{CertificateSpec, IdentitySpec, JwtSpec, KeyChoice};
-use ark_gateway_core::snapshot::KeySpec;
 
 use super::Config;
 
 /// A key that has been revoked while Ark runs is not among `keys`, and lets nobody in.
-pub(super) fn compile_identity(config: &Config, keys: &[KeySpec]) -> IdentitySpec {
+pub(super) fn compile_identity(config: &Config, keys: &[&str]) -> IdentitySpec {
     let index = |id: &str| {
-        let at = keys.iter().position(|key| key.id == id)?;
+        let at = keys.iter().position(|key| *key == id)?;
         u32::try_from(at).ok()
     };
     let jwt = config.identity.jwt.iter().map(|jwt| JwtSpec {

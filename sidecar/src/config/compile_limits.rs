@@ -1,9 +1,9 @@
 //! From the operator's limits to what runs: names become indices, calendars become seconds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ark_gateway_core::quota::{Downgrade, LimitSpec, Only, QuotaSpec, Step, Window};
-use ark_gateway_core::snapshot::{KeySpec, ModelId, ModelSpec};
+use ark_gateway_core::snapshot::{ModelId, ModelSpec};
 use jiff::ToSpan as _;
 use jiff::civil::{Date as CivilDate, Weekday};
 use jiff::tz::TimeZone;
@@ -19,7 +19,7 @@ pub(super) fn compile_limits(
     config: &Config,
     today: Date,
     models: &[ModelSpec],
-    keys: &[KeySpec],
+    keys: &[&str],
 ) -> QuotaSpec {
     if config.limits.is_empty() {
         return QuotaSpec::default();
@@ -32,8 +32,15 @@ pub(super) fn compile_limits(
         .collect();
     // A key that is being rotated has two entries: what limits it limits both.
     let mut key_ids: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-    for (at, key) in (0_u32..).zip(keys) {
-        key_ids.entry(key.id.as_str()).or_default().push(at);
+    let named: BTreeSet<&str> = config
+        .limits
+        .iter()
+        .flat_map(|limit| limit.keys.iter().map(String::as_str))
+        .collect();
+    if !named.is_empty() {
+        for (at, id) in (0_u32..).zip(keys).filter(|(_, id)| named.contains(*id)) {
+            key_ids.entry(id).or_default().push(at);
+        }
     }
     let limits = config.limits.iter().map(|limit| {
         let window = match &limit.window {

@@ -17,6 +17,7 @@ mod doubts;
 mod endpoint;
 mod guard;
 mod identity;
+mod key_pages;
 mod limits;
 mod moment;
 mod node;
@@ -50,6 +51,7 @@ pub use identity::{
     CertificateConfig, CertificateFiles, ClaimsConfig, ClientCertificatesConfig, IdentityConfig,
     JwksConfig, JwtConfig, ListenerTlsConfig,
 };
+pub use key_pages::KeyPages;
 pub use limits::{
     DowngradeConfig, LimitAlertsConfig, LimitConfig, LimitsStoreConfig, StepConfig, StorePlace,
     Stretch, WindowConfig,

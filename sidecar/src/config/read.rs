@@ -12,6 +12,7 @@ mod identity;
 mod ledger;
 mod limit;
 mod model;
+mod overload;
 mod own_tls;
 mod price;
 mod priority;
@@ -162,7 +163,9 @@ impl Default for GatewayConfig {
             snapshot_max_age_ms: 5_000,
             max_attempts: 3,
             tags: Vec::new(),
-            max_in_flight_per_worker: 0,
+            max_in_flight_per_worker: overload::MOST_IN_FLIGHT,
+            max_body_bytes_per_worker: overload::BODIES * 32 * 1024 * 1024,
+            shed_when_late_ms: overload::LATE_MS,
             tls: None,
             trusted_hops: 0,
         }
@@ -200,9 +203,7 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         node.integer(1..=3)
     });
     let tags = fields.or("tags", Vec::new(), tags::read);
-    let max_in_flight_per_worker = fields.or("max_in_flight_per_worker", 0, |node| {
-        node.integer(1..=100_000)
-    });
+    let room = overload::read(&mut fields, body_limit_bytes);
     let tls = fields.maybe("tls", tls::read);
     let trusted_hops = fields.or("trusted_hops", 0, |node| node.integer(0..=8));
     fields.finish("")?;
@@ -212,7 +213,9 @@ fn read_gateway(node: &Node<'_>) -> Option<GatewayConfig> {
         snapshot_max_age_ms: snapshot_max_age_ms?,
         max_attempts: max_attempts?,
         tags: tags?,
-        max_in_flight_per_worker: max_in_flight_per_worker?,
+        max_in_flight_per_worker: room.max_in_flight_per_worker?,
+        max_body_bytes_per_worker: room.max_body_bytes_per_worker?,
+        shed_when_late_ms: room.shed_when_late_ms?,
         tls: tls?,
         trusted_hops: trusted_hops?,
     })

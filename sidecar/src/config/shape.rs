@@ -153,6 +153,10 @@ pub struct GatewayConfig {
     pub tags: Vec<String>,
     /// Requests in flight per Envoy worker at most; 0: no bound.
     pub max_in_flight_per_worker: u32,
+    /// Bytes of request bodies held per Envoy worker at most; 0: no bound.
+    pub max_body_bytes_per_worker: u64,
+    /// How late a worker's event loop may run before it sheds load; 0: it never does.
+    pub shed_when_late_ms: u32,
     /// How clients are talked TLS with; `None`: not at all.
     pub tls: Option<ListenerTlsConfig>,
     /// Proxies of the operator's own before Envoy, each of which adds to `x-forwarded-for`.
@@ -437,7 +441,7 @@ pub struct TenantConfig {
     /// Whether providers may store what it sends, where its requests ask them to.
     pub may_store: bool,
     /// Its keys.
-    pub keys: Vec<KeyConfig>,
+    pub keys: Vec<Arc<KeyConfig>>,
 }
 
 /// One of a tenant's `keys`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Control;
 use super::tokens::{Token, Tokens};
-use crate::config::{Config, CredentialConfig, ProviderConfig, compile_paged};
+use crate::config::{Config, CredentialConfig, ProviderConfig};
 use crate::credential::{self, Secret};
 use crate::material::Material;
 use crate::rollout::{Rollout, Wanted};
@@ -167,9 +167,9 @@ impl Control {
         }
         self.credential_problems = problems;
         let names: BTreeSet<String> = wanted.keys().cloned().collect();
-        self.complete = compile_paged(&self.drained(), &names, self.today)
-            .snapshot
-            .version;
+        let drained = self.drained();
+        let complete = self.key_pages.compile(&drained, &names, self.today);
+        self.complete = complete.snapshot.version;
         self.rollout.want(wanted);
         self.envoy.forget_listed();
     }
@@ -178,8 +178,8 @@ impl Control {
     pub(super) fn renew_complete(&mut self) {
         let (wanted, _) = wanted(&self.config, &self.credentials, &self.tokens, &self.rollout);
         let names: BTreeSet<String> = wanted.into_keys().collect();
-        self.complete = compile_paged(&self.drained(), &names, self.today)
-            .snapshot
-            .version;
+        let drained = self.drained();
+        let complete = self.key_pages.compile(&drained, &names, self.today);
+        self.complete = complete.snapshot.version;
     }
 }

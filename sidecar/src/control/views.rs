@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ark_gateway_core::overload::Load;
 use ark_gateway_core::rules::CanaryShare;
 use ark_gateway_core::score::{KeyLengths, ModelScore, TargetScore};
 use serde::Serialize;
@@ -261,6 +262,12 @@ impl Control {
             let version = worker.snapshot.as_ref().map_or("none", |v| v.0.as_str());
             (name.as_str(), version)
         })
+    }
+
+    /// How much each worker has to do, for the metrics.
+    pub fn worker_loads(&self) -> impl Iterator<Item = (&str, Load)> {
+        let workers = self.workers.iter();
+        workers.map(|(name, worker)| (name.as_str(), worker.load))
     }
 }
 

@@ -107,6 +107,11 @@ fn mappings(body_limit_bytes: u32) -> Vec<Mapping> {
             "response.code == 504".to_owned(),
             Reject::new(RejectCode::ProviderTimeout),
         ),
+        // Its overload manager's.
+        rejection(
+            "response.code_details == 'overload'".to_owned(),
+            Reject::overloaded(),
+        ),
         rejection(
             details_begin_with(&["upstream_reset_before_response_started{overflow"]),
             Reject::new(RejectCode::ProviderOverloaded),

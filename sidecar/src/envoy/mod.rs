@@ -12,6 +12,7 @@ mod hedge;
 mod jwt;
 mod listener;
 mod local_reply;
+mod overload;
 mod route;
 mod secret;
 mod shadow;
@@ -31,6 +32,7 @@ use crate::credential::Secret;
 use crate::material::Material;
 
 pub use jwt::path_of as jwks_path;
+use overload::overload_manager;
 
 /// The cluster of the sidecar's Unix socket, in the bootstrap and in static configurations.
 pub const SIDECAR_CLUSTER: &str = "ark-sidecar";
@@ -232,16 +234,5 @@ fn stats_config() -> Value {
             0.5, 1, 2.5, 5, 10, 25, 50, 75, 100, 150, 200, 300, 500, 750, 1000, 1500, 2000, 3000,
             5000, 7500, 10000, 20000, 30000, 60000, 120_000, 300_000, 600_000
         ],
-    }]})
-}
-
-/// Envoy accepts without end unless told otherwise, and then dies of file descriptors.
-fn overload_manager() -> Value {
-    json!({"resource_monitors": [{
-        "name": "envoy.resource_monitors.global_downstream_max_connections",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
-            "max_active_downstream_connections": 20000,
-        },
     }]})
 }

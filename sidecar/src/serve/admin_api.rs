@@ -59,6 +59,10 @@ fn measured(shared: &Shared, now: crate::Ms) -> Result<String, std::fmt::Error> 
         .metrics()
         .forecasts()
         .show(&control.forecast_view(now));
+    shared
+        .metrics()
+        .overload()
+        .show_workers(control.worker_loads());
     shared.metrics().encode(control.worker_versions())
 }
 

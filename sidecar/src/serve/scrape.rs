@@ -16,8 +16,11 @@ use crate::Ms;
 use crate::http::{client, read_capped};
 use crate::scores::Gauges;
 
+mod overload;
+
 const STATS: &str = "/stats?format=json&filter=%5Ecluster%5C..*%5C.\
-    (upstream_rq_active%7Cmembership_healthy%7Cmembership_total)$";
+    (upstream_rq_active%7Cmembership_healthy%7Cmembership_total)$\
+    %7C%5Eoverload%5C..*%5C.(active%7Cpressure)$%7Cdownstream_global_cx_overflow$";
 const CLUSTERS: &str = "/clusters?format=json";
 
 /// How often the loop looks; clusters are read as often while a provider comes or goes.
@@ -39,10 +42,17 @@ pub(super) async fn run(shared: Arc<Shared>, envoy_admin: String) -> Result<Infa
         if Instant::now() >= gauges_at {
             gauges_at = Instant::now() + GAUGES_EVERY;
             let answer = get(&envoy_admin, STATS).await;
-            let read = answer.and_then(|body| read_gauges(&body, shared.now()));
-            report(&shared, &envoy_admin, read, |shared, gauges| {
+            let read = answer.and_then(|body| {
+                let stats = read_stats(&body)?;
+                let overload = overload::read(&stats);
+                Ok((read_gauges(stats, shared.now()), overload))
+            });
+            report(&shared, &envoy_admin, read, |shared, (gauges, overload)| {
                 let now = shared.now();
                 shared.control().envoy_mut().set_gauges(gauges, now);
+                for action in shared.metrics().overload().show_envoy(&overload) {
+                    tracing::warn!(action, "Envoy is overloaded");
+                }
             });
         }
         let wants_clusters = shared.control().wants_clusters();
@@ -117,10 +127,14 @@ struct Stat {
     value: Option<serde_json::Value>,
 }
 
-fn read_gauges(body: &[u8], now: Ms) -> Result<BTreeMap<String, Gauges>, String> {
+fn read_stats(body: &[u8]) -> Result<Vec<Stat>, String> {
     let stats: Stats = serde_json::from_slice(body).map_err(|e| format!("stats: {e}"))?;
+    Ok(stats.stats)
+}
+
+fn read_gauges(stats: Vec<Stat>, now: Ms) -> BTreeMap<String, Gauges> {
     let mut clusters: BTreeMap<String, Gauges> = BTreeMap::new();
-    for stat in stats.stats {
+    for stat in stats {
         let value = stat.value.as_ref().and_then(serde_json::Value::as_u64);
         let name = stat
             .name
@@ -138,7 +152,7 @@ fn read_gauges(body: &[u8], now: Ms) -> Result<BTreeMap<String, Gauges>, String>
             _ => {}
         }
     }
-    Ok(clusters)
+    clusters
 }
 
 #[derive(Deserialize)]

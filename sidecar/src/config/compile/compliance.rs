@@ -8,7 +8,7 @@ use super::super::shape::RequiresConfig;
 use super::{Config, ProviderConfig};
 
 /// The names of all providers, usable or not: a requirement means the same whoever is there.
-pub(super) fn vocabulary(config: &Config) -> Vocabulary {
+pub(in crate::config) fn vocabulary(config: &Config) -> Vocabulary {
     let sorted = |mut names: Vec<&String>| -> Vec<String> {
         names.sort();
         names.dedup();

@@ -1,5 +1,7 @@
 //! `tenants` and their keys.
 
+use std::sync::Arc;
+
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::snapshot::RequestLimit;
 
@@ -37,7 +39,7 @@ pub(super) fn read(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
     });
     let may_store = fields.or("may_store", false, Node::boolean);
     let keys = fields.must("keys", |node| {
-        node.each(MOST_KEYS, |item| read_key(item, names))
+        node.each(MOST_KEYS, |item| read_key(item, names).map(Arc::new))
     });
     fields.finish(SECRET_HINT)?;
     Some(TenantConfig {

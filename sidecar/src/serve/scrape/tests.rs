@@ -46,7 +46,7 @@ async fn an_answer_is_read_and_its_query_is_what_envoy_takes() {
 async fn garbage_errors_and_silence_are_failures_with_a_reason() {
     let (garbage, _tasks) = admin(async |_| body("<html>")).await;
     let got = get(&garbage, STATS).await.unwrap();
-    assert!(read_gauges(&got, 0).is_err() && read_clusters(&got).is_err());
+    assert!(read_stats(&got).is_err() && read_clusters(&got).is_err());
     let (broken, _tasks) = admin(async |_| http::bare(StatusCode::BAD_GATEWAY)).await;
     assert!(get(&broken, STATS).await.unwrap_err().contains("502"));
     let (silent, _tasks) = admin(async |_| std::future::pending::<Reply>().await).await;
@@ -74,7 +74,7 @@ fn gauges_are_read_by_cluster_also_when_its_name_has_dots() {
         {"name":"cluster.a.upstream_rq_active_overflow","value":9},
         {"name":"cluster.a.version_text","value":"x"},
         {"histograms":{"supported_quantiles":[]}}]}"#;
-    let gauges = read_gauges(stats, 77).unwrap();
+    let gauges = read_gauges(read_stats(stats).unwrap(), 77);
     assert_eq!(
         gauges["a"],
         Gauges {
