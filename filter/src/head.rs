@@ -64,7 +64,9 @@ impl<'a> Head<'a> {
                 b"x-request-id" => head.id = text().unwrap_or_default(),
                 _ => {}
             }
-            if name.starts_with(b"x-ark-") || name.starts_with(b"x-envoy-") {
+            // Each removal is a host call, and Envoy's routes remove this one by themselves.
+            let is_removed = name == b"x-envoy-external-address";
+            if (name.starts_with(b"x-ark-") || name.starts_with(b"x-envoy-")) && !is_removed {
                 head.internal.extend(std::str::from_utf8(name));
             }
         }

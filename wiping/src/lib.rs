@@ -2,9 +2,14 @@
 //! every parser, and what they leave behind would lie in memory until something else needs the place.
 //!
 //! In Wasm that is the whole of a request, as linear memory never shrinks; in the control plane, the
-//! heads of requests, and configurations.
+//! heads of requests, and configurations. In Wasm it also keeps small free blocks at hand (`blocks`).
 
 #![expect(unsafe_code, reason = "an allocator is unsafe by nature")]
+
+#[cfg(any(test, target_os = "wasi"))]
+mod blocks;
+#[cfg(target_os = "wasi")]
+mod small;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
@@ -40,16 +45,33 @@ unsafe fn wipe(start: *mut u8, bytes: usize) {
 // SAFETY: all of it is the system's allocator; what is wiped is about to be freed.
 unsafe impl GlobalAlloc for Wiping {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        #[cfg(target_os = "wasi")]
+        if let Some(start) = small::alloc(layout) {
+            return start;
+        }
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        #[cfg(target_os = "wasi")]
+        if let Some(start) = small::alloc(layout) {
+            if !start.is_null() {
+                // SAFETY: a block of at least this size, which is ours.
+                unsafe { start.write_bytes(0, layout.size()) };
+            }
+            return start;
+        }
         // SAFETY: the caller's.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        // SAFETY: the caller's: what `small` serves goes by its layout.
+        #[cfg(target_os = "wasi")]
+        if unsafe { small::free(start, layout) } {
+            return;
+        }
         // SAFETY: the caller's; the block is ours until it is freed.
         unsafe {
             if wipes() {
@@ -60,12 +82,17 @@ unsafe impl GlobalAlloc for Wiping {
     }
 
     unsafe fn realloc(&self, start: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        #[cfg(target_os = "wasi")]
+        if small::fits(layout, size) {
+            return start;
+        }
         // SAFETY: the caller's. The system's own would leave what it moves behind.
         unsafe {
-            if !wipes() {
+            // In Wasm old and new can be of different makers.
+            if !cfg!(target_os = "wasi") && !wipes() {
                 return System.realloc(start, layout, size);
             }
-            let moved = System.alloc(Layout::from_size_align_unchecked(size, layout.align()));
+            let moved = self.alloc(Layout::from_size_align_unchecked(size, layout.align()));
             if !moved.is_null() {
                 moved.copy_from_nonoverlapping(start, layout.size().min(size));
                 self.dealloc(start, layout);

@@ -133,6 +133,7 @@ impl GatewayFilter {
             },
             refused: refused.targets,
             basis,
+            now,
         };
         self.reserve(&policy, admission.key, pending)?;
         Ok(())
@@ -168,7 +169,7 @@ impl GatewayFilter {
             .answers_at_most(pending.estimate.output_tokens);
         let body_bytes = pending.facts.body_len as u64;
         live.facts = Some(pending.facts);
-        live.decided = host::now();
+        live.decided = pending.now;
         drop(live);
         let asked = Facts {
             refused: &pending.refused,

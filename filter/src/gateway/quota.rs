@@ -34,6 +34,8 @@ pub(super) struct Pending {
     pub(super) refused: Vec<TargetId>,
     pub(super) basis: Basis,
     pub(super) estimate: Estimate,
+    /// When it was decided, or could go on after it had waited.
+    pub(super) now: Nanos,
 }
 
 /// What a paused request waits for.
@@ -150,7 +152,7 @@ impl GatewayFilter {
         }
     }
 
-    fn retry(&mut self, (pending, wait): (Pending, Wait), ask: Ask) -> Result<(), Reject> {
+    fn retry(&mut self, (mut pending, wait): (Pending, Wait), ask: Ask) -> Result<(), Reject> {
         let internal = || Reject::new(RejectCode::Internal);
         let live = self.live.clone().ok_or_else(internal)?;
         let (policy, admission) = {
@@ -159,6 +161,7 @@ impl GatewayFilter {
             (Rc::clone(live.exchange.policy()), admission)
         };
         let now = host::now();
+        pending.now = now;
         let asked = asked(
             &policy,
             admission.key,
