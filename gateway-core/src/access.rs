@@ -328,6 +328,18 @@ impl AccessSpec {
         })
     }
 
+    /// The rules that are alive and concern requests for `model`, in order, with their indices.
+    pub(crate) fn matching<'a>(
+        &'a self,
+        list: &'a [u16],
+        alive: Alive,
+        model: ModelId,
+    ) -> impl Iterator<Item = (u16, &'a AccessRule)> {
+        let own = self.of(list).filter(move |(bit, _, _)| alive.0 & bit != 0);
+        let own = own.filter(move |(_, _, rule)| rule.covers(model));
+        own.map(|(_, at, rule)| (at, rule))
+    }
+
     /// The rules of a list with their bit and their index.
     fn of<'a>(&'a self, list: &'a [u16]) -> impl Iterator<Item = (u64, u16, &'a AccessRule)> {
         let places = list.iter().take(MOST_RULES_OF_CALLER).enumerate();

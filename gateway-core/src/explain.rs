@@ -3,6 +3,7 @@
 //! It judges with the very parts that [`crate::decide::decide`] judges with, and gives the same order
 //! for the same arguments.
 
+mod access;
 mod compact;
 mod extras;
 
@@ -21,6 +22,7 @@ use crate::rules::Share;
 use crate::score::{Learnt, Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, SnapshotVersion, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, Terms};
+pub use access::{AccessView, BY_KEY, Rights, rights};
 pub use compact::Compact;
 pub use extras::{HedgeView, ShadowView, explain_whole};
 
@@ -53,6 +55,9 @@ pub struct Explanation {
     /// Which side of the model's canary the request is on; `None`: no canary splits its targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<CanaryView>,
+    /// What the caller's rules say, see [`rights`]; `None`: no rules concern it, or nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessView>,
     /// When a second target is asked while the first is silent, see [`explain_whole`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hedge: Option<HedgeView>,
@@ -91,6 +96,9 @@ pub struct CandidateView {
     pub is_canary: bool,
     /// The hard filter that removed it; `None`: it may be tried.
     pub removed_by: Option<Filter>,
+    /// The rule of `access` that takes its provider away, see [`rights`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_rule: Option<String>,
     /// When it is tried, 1 for first; `None`: not at all.
     pub rank: Option<usize>,
     /// Its score; `None` when it was removed or no score decided.
@@ -202,6 +210,7 @@ pub fn explain(
         learnt: deciding.map(|scores| scores.learnt(facts.model, facts.caller.key).1),
         rule: decision.ok().map(|d| d.rule),
         refused: decision.err(),
+        access: None,
         hedge: None,
         shadow: None,
         canary: side.map(|side| CanaryView {
@@ -266,6 +275,7 @@ fn views(
         fallback: fallback.clone(),
         is_canary: fallback.is_none() && canary.is_some_and(|c| c.targets.contains(&target)),
         removed_by: removed_by(policy, &requires, facts, (target, spec)),
+        access_rule: None,
         rank: (asked.place)(target),
         scored: match (&judge, &field) {
             (Some(judge), Some(field)) => scored(policy, judge, field, target),

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use ark_gateway_core::basis::Basis;
 use ark_gateway_core::capability::Needs;
-use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::decide::{Caller, Facts, Part};
 use ark_gateway_core::explain::explain_whole;
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::rules::unit_of;
 use ark_gateway_core::snapshot::{ModelId, ModelSpec, Snapshot};
+use ark_sidecar::rights::{AskedHead, rights_of};
 use ark_sidecar::serve::shared;
 use ark_sidecar::{config, explaining};
 
@@ -50,6 +51,13 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
         },
         unit: args.unit.as_deref().map(unit_of),
     };
+    let head = AskedHead::new(args.endpoint.clone(), args.source, args.require.clone());
+    let basis = Basis {
+        priority: args.priority.into(),
+        caller,
+        ..Basis::default()
+    };
+    let rights = rights_of(&policy, &basis, (model, &head))?;
     let facts = Facts {
         model,
         priority: args.priority.into(),
@@ -58,11 +66,12 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
         refused: &[],
         caller,
         part: Part::All,
-        requires: requires(args, caller.key, &policy)?,
+        requires: rights.requires,
         warm: None,
     };
     let explained = explain_whole(&policy, scores.as_ref(), &facts, args.draw)
-        .ok_or("the snapshot does not have the model")?;
+        .ok_or("the snapshot does not have the model")?
+        .with_access(rights.access);
     if args.json {
         let json = serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?;
         println!("{json}");
@@ -75,22 +84,6 @@ pub(crate) fn run(args: &Explain) -> Result<(), String> {
 fn key(policy: &Policy, id: &str) -> Result<u32, String> {
     let found = policy.key_named(id).map(|(index, _)| index);
     found.ok_or_else(|| format!("there is no key {id:?}"))
-}
-
-/// What the key and the request's header require.
-fn requires(args: &Explain, key: Option<u32>, policy: &Policy) -> Result<Requirement, String> {
-    let key = key.and_then(|key| policy.key(key));
-    let of_key = key.map(|key| key.requires.requirement).unwrap_or_default();
-    let asked = match &args.require {
-        None => Requirement::default(),
-        Some(header) => {
-            let vocabulary = &policy.snapshot().compliance;
-            vocabulary
-                .read(header)
-                .map_err(|bad| bad.message().to_owned())?
-        }
-    };
-    Ok(of_key.and(asked))
 }
 
 fn read(file: &Path) -> Result<String, String> {

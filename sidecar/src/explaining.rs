@@ -122,6 +122,10 @@ pub fn render(explained: &Explanation) -> String {
         (None, Some(why)) => writeln!(out, "refused: {}", refusal(why)),
         (None, None) => Ok(()),
     };
+    if let Some(access) = &explained.access {
+        let verb = if access.allowed { "allows" } else { "denies" };
+        let _ = writeln!(out, "access: {} {verb} it", access.rule);
+    }
     if let Some(canary) = explained.canary {
         let side = if canary.is_canary {
             "canary"
@@ -139,21 +143,32 @@ pub fn render(explained: &Explanation) -> String {
     let mut candidates: Vec<&CandidateView> = explained.candidates.iter().collect();
     candidates.sort_by_key(|candidate| candidate.rank.unwrap_or(usize::MAX));
     for candidate in candidates {
-        let place = candidate
-            .rank
-            .map_or_else(|| "-".to_owned(), |rank| rank.to_string());
-        let _ = write!(out, "\n{place}  {} {}", candidate.provider, candidate.model);
-        let _ = match &candidate.fallback {
-            Some(model) => writeln!(out, ", of the fallback {model}"),
-            None if candidate.is_canary => writeln!(out, ", the canary"),
-            None => writeln!(out),
+        out.push_str(&told(explained, candidate));
+    }
+    out
+}
+
+/// One candidate.
+fn told(explained: &Explanation, candidate: &CandidateView) -> String {
+    let place = candidate
+        .rank
+        .map_or_else(|| "-".to_owned(), |rank| rank.to_string());
+    let mut out = format!("\n{place}  {} {}", candidate.provider, candidate.model);
+    let _ = match &candidate.fallback {
+        Some(model) => writeln!(out, ", of the fallback {model}"),
+        None if candidate.is_canary => writeln!(out, ", the canary"),
+        None => writeln!(out),
+    };
+    if let Some(filter) = candidate.removed_by {
+        let _ = match &candidate.access_rule {
+            Some(rule) => {
+                writeln!(out, "   removed: access: {rule} does not let it serve this")
+            }
+            None => writeln!(out, "   removed: {}", filtered(filter)),
         };
-        if let Some(filter) = candidate.removed_by {
-            let _ = writeln!(out, "   removed: {}", filtered(filter));
-        }
-        if let Some(scored) = &candidate.scored {
-            out.push_str(&terms(explained, scored));
-        }
+    }
+    if let Some(scored) = &candidate.scored {
+        out.push_str(&terms(explained, scored));
     }
     out
 }
@@ -239,7 +254,7 @@ fn terms(explained: &Explanation, scored: &Scored) -> String {
         .map(|ms| format!("{ms:.0} ms of {:.0} ms", explained.slo.latency_ms));
     let failures = inputs
         .failure_rate
-        .map(|rate| format!("at most {rate:.5} of {:.5}", explained.slo.failure_rate));
+        .map(|rate| format!("{rate:.5} of {:.5}", explained.slo.failure_rate));
     let mut out = format!(
         "   score {:.3}, odds {:.1} %, exploration {:.1} %, {}\n",
         scored.score,
@@ -382,7 +397,7 @@ mod tests {
         let text = render(&explain(&policy, Some(&scores), &facts, 1).unwrap());
         let first = text.find("1  b m").unwrap();
         assert!(first < text.find("2  a m").unwrap(), "{text}");
-        assert!(text.contains("at most 0.00040 of 0.00100"), "{text}");
+        assert!(text.contains("0.00040 of 0.00100"), "{text}");
         assert!(text.contains("not known"), "{text}");
     }
 }

@@ -32,6 +32,7 @@ pub mod prices;
 pub mod probing;
 pub mod quota;
 pub mod replay;
+pub mod rights;
 pub mod rollout;
 pub mod scores;
 pub mod serve;

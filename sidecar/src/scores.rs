@@ -197,10 +197,11 @@ fn ttft_ms(mut decisive: View, [recent, whole]: [&View; 2], inputs: &Inputs<'_>)
     }
 }
 
-/// The upper bound of what is remembered, or what the last seconds prove to be worse.
+/// The upper bound of what is remembered, or what the last seconds prove to be worse. That little is known
+/// is no failure: see [`bounded`].
 fn failure_rate(decisive: &View, recent: &View, inputs: &Inputs<'_>, now: Ms) -> Option<f32> {
     let memory = inputs.window.map(|w| w.memory().judged(now));
-    let stable = memory.and_then(|judged| bound(judged, CAREFUL));
+    let stable = memory.and_then(bounded);
     let proved = |view: &View| {
         let (faults, judged) = (view.verdicts.faults(), view.verdicts.judged());
         (faults > 0).then(|| wilson(count(faults), count(judged), -CERTAIN))
@@ -211,6 +212,15 @@ fn failure_rate(decisive: &View, recent: &View, inputs: &Inputs<'_>, now: Ms) ->
         .then(|| wilson(count(provider.faults), count(provider.judged), -CERTAIN));
     let all = [stable, proved(decisive), proved(recent), shared];
     all.into_iter().flatten().reduce(f32::max)
+}
+
+/// The upper bound of the failure rate, less what it would be had nothing failed. The bound alone falls with
+/// every success, so that of two that never fail the busier one would seem the better, be asked more for
+/// that, and draw all of the load. So doubt counts where failures give a reason for it: without any this is
+/// 0, and the more of them in as many attempts, or in fewer, the more it is.
+fn bounded((judged, faults): (f32, f32)) -> Option<f32> {
+    let upper = bound((judged, faults), CAREFUL)?;
+    Some((upper - bound((judged, 0.0), CAREFUL)?).max(0.0))
 }
 
 /// A bound of the failure rate with the prior; `None` when nothing was judged.

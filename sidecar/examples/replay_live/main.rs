@@ -30,8 +30,9 @@ use tokio::time::{Instant, sleep};
 use compared::Compared;
 use stage::Stage;
 
-/// How long Ark may take to be ready, and its last records to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long Ark may take to be ready, and its last records to come: Envoy compiles the module first, which
+/// takes a busy machine most of a minute.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Slots of the time line.
 const SLOTS: usize = 96;
 

@@ -95,8 +95,8 @@ pub(crate) struct Explain {
     /// The provider that it pins
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) pin: Option<String>,
-    /// The id of the key that asks: it decides on canaries and fallbacks, and its requirements and its
-    /// tenant's count
+    /// The id of the key that asks: it decides on canaries and fallbacks, its requirements and its
+    /// tenant's count, and so do the rules of `access` that concern it
     #[arg(long, value_name = "ID")]
     pub(crate) key: Option<String>,
     /// The value of the header that the model's canary goes by
@@ -105,6 +105,12 @@ pub(crate) struct Explain {
     /// What its header x-ark-require says, as 'region=eu; certification=soc2; retention=zero'
     #[arg(long, value_name = "HEADER")]
     pub(crate) require: Option<String>,
+    /// The endpoint that is asked, by its name in rules of `access` [default: chat_completions]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) endpoint: Option<String>,
+    /// The address that it comes from, for rules of `access` that name networks
+    #[arg(long, value_name = "IP")]
+    pub(crate) source: Option<std::net::IpAddr>,
     /// The random number that draws among near-equals
     #[arg(long, default_value_t = 0)]
     pub(crate) draw: u64,

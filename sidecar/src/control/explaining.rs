@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Control;
 use crate::Ms;
+use crate::rights::{AskedHead, rights_of};
 use crate::scores;
 
 /// Snapshots that are remembered for explaining records.
@@ -44,6 +45,8 @@ pub struct Question {
     provider: Option<String>,
     /// The id of the key that it comes with.
     key: Option<String>,
+    /// What its head says besides.
+    head: AskedHead,
     /// The random number that draws among near-equals, hex digits.
     draw: Option<String>,
     /// What the worker has in flight, by provider.
@@ -159,11 +162,17 @@ impl Control {
                 names.join(", ")
             )
         })?;
+        let rights = rights_of(&policy, &basis, (id, &question.head))?;
+        let basis = Basis {
+            requires: rights.requires,
+            ..basis
+        };
         basis.assume(&policy);
         let facts = basis.facts(id);
         let explained = explain_whole(&policy, Some(&self.scores), &facts, basis.draw);
+        let explained = explained.ok_or("the model is not there now")?;
         Ok(Answered {
-            explained: explained.ok_or("the model is not there now")?,
+            explained: explained.with_access(rights.access),
             newest_attempt_age_ms: self.ages(now),
             reproduced: None,
         })

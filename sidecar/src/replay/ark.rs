@@ -10,6 +10,7 @@ use std::rc::Rc;
 use ark_gateway_core::capability::Needs;
 use ark_gateway_core::compliance::Requirement;
 use ark_gateway_core::decide::{Caller, Facts, Part, decide};
+use ark_gateway_core::hedge::{self, Hedge};
 use ark_gateway_core::policy::Policy;
 use ark_gateway_core::record::Verdict;
 use ark_gateway_core::score::Scores;
@@ -59,6 +60,8 @@ pub struct Ark {
     wiring: Wiring,
     next_score: Us,
     max_age_us: Us,
+    /// Of the request that was decided last.
+    hedge: Option<Hedge>,
     seed: u64,
 }
 
@@ -97,6 +100,7 @@ impl Ark {
             plane,
             wiring,
             next_score: 0,
+            hedge: None,
             max_age_us: snapshot.gateway.snapshot_max_age_ms.saturating_mul(1_000),
             seed,
         })
@@ -168,12 +172,29 @@ impl Chooser for Ark {
             .is_some_and(|at| world.now.saturating_sub(at) <= max_age_us);
         let scores = worker.scores.as_deref().filter(|_| is_fresh);
         worker.policy.retry_budget().earn();
+        self.hedge = None;
         if let Ok(decision) = decide(&worker.policy, scores, &facts, draw) {
+            let asked = worker.policy.model(request.model);
+            let said = asked.and_then(|model| {
+                let whose = (model, request.priority);
+                hedge::hedge(&worker.policy, scores, whose, &decision)
+            });
+            self.hedge = said.and_then(Result::ok);
             for (slot, target) in order.iter_mut().zip(decision.targets()) {
                 *slot = Some(target);
             }
         }
         order
+    }
+
+    fn hedges(&mut self) -> Option<Hedge> {
+        self.hedge.take()
+    }
+
+    fn gives_back(&mut self, worker: usize, credits: u32) {
+        if let Some(worker) = self.workers.get(worker) {
+            worker.policy.hedge_budget().give_back(credits);
+        }
     }
 
     fn began(&mut self, attempt: &Running) {
@@ -256,7 +277,8 @@ impl Chooser for Ark {
 
 fn told(attempt: &Running, now: Us) -> Told {
     let fate = &attempt.fate;
-    let waited = (fate.verdict == Verdict::Timeout).then_some(now - attempt.started);
+    let has_waited = matches!(fate.verdict, Verdict::Timeout | Verdict::Hedged);
+    let waited = has_waited.then_some(now - attempt.started);
     let first = fate.first_byte.map(|at| at.saturating_sub(attempt.started));
     let ok = fate.verdict == Verdict::Ok;
     let output = if ok {
@@ -271,7 +293,7 @@ fn told(attempt: &Running, now: Us) -> Told {
         sample: Sample {
             verdict: fate.verdict,
             ttft_us: match fate.verdict {
-                Verdict::Ok | Verdict::Cut | Verdict::Timeout => first.or(waited),
+                Verdict::Ok | Verdict::Cut | Verdict::Timeout | Verdict::Hedged => first.or(waited),
                 Verdict::ClientError
                 | Verdict::Unreachable
                 | Verdict::RateLimited
@@ -279,8 +301,7 @@ fn told(attempt: &Running, now: Us) -> Told {
                 | Verdict::ServerError
                 | Verdict::Auth
                 | Verdict::FirstEvent
-                | Verdict::Abandoned
-                | Verdict::Hedged => None,
+                | Verdict::Abandoned => None,
             },
             duration_us: now - attempt.started,
             output_tokens: output,

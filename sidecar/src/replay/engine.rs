@@ -1,9 +1,10 @@
 //! The simulation: requests come, attempts begin and end, the next target is tried as Envoy does it.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use ark_gateway_core::decide::MAX_ATTEMPTS;
+use ark_gateway_core::hedge::Hedge;
 use ark_gateway_core::money::{MicroUsd, Price};
 use ark_gateway_core::record::Verdict;
 use ark_gateway_core::snapshot::{Snapshot, TargetId, TargetSpec};
@@ -11,6 +12,7 @@ use ark_gateway_core::snapshot::{Snapshot, TargetId, TargetSpec};
 use super::Us;
 use super::chance;
 use super::load::{Load, Request};
+use super::race::{Due, Race, What};
 use super::server::{Ask, Fate, Server};
 use super::tally::{Ended, Listed, Tally, is_retried};
 
@@ -40,15 +42,25 @@ pub struct Running {
     /// How it will end; nobody but the simulation and the oracle looks.
     pub fate: Fate,
     /// Waits for its next attempt.
-    pausing: bool,
-    cost: MicroUsd,
-    limited: u32,
+    pub(super) pausing: bool,
+    /// One of several that may be under way for its request.
+    pub(super) raced: bool,
+    /// What tells it from whoever had its slot before.
+    pub(super) serial: u64,
+    pub(super) cost: MicroUsd,
+    pub(super) limited: u32,
 }
 
 /// Who decides where requests go.
 pub trait Chooser {
     /// The order of targets for a request.
     fn choose(&mut self, request: &Request, worker: usize, world: &World) -> Order;
+    /// Whether the request that was just decided is ready to ask further targets.
+    fn hedges(&mut self) -> Option<Hedge> {
+        None
+    }
+    /// A request that was ready did not use so many credits of its worker.
+    fn gives_back(&mut self, _worker: usize, _credits: u32) {}
     /// An attempt has begun.
     fn began(&mut self, _attempt: &Running) {}
     /// An attempt has ended.
@@ -159,9 +171,11 @@ pub struct Engine<'a> {
     pub change: Option<Change>,
     /// What is counted.
     pub tally: Tally,
-    slots: Vec<Option<Running>>,
-    free: Vec<usize>,
-    events: BinaryHeap<Reverse<(Us, u64, usize)>>,
+    pub(super) slots: Vec<Option<Running>>,
+    pub(super) free: Vec<usize>,
+    /// Requests with several attempts under way, by their index.
+    pub(super) races: BTreeMap<u64, Race>,
+    events: BinaryHeap<Reverse<Due>>,
     sequence: u64,
     seed: u64,
 }
@@ -178,6 +192,7 @@ impl<'a> Engine<'a> {
             tally,
             slots: Vec::new(),
             free: Vec::new(),
+            races: BTreeMap::new(),
             events: BinaryHeap::new(),
             sequence: 0,
             seed,
@@ -190,10 +205,7 @@ impl<'a> Engine<'a> {
         let mut next = self.load.request(0);
         loop {
             let arrival = next.map_or(Us::MAX, |request| request.at);
-            let event = self
-                .events
-                .peek()
-                .map_or(Us::MAX, |Reverse((at, _, _))| *at);
+            let event = self.events.peek().map_or(Us::MAX, |Reverse(due)| due.at);
             if arrival == Us::MAX && event == Us::MAX {
                 return self.tally;
             }
@@ -202,8 +214,8 @@ impl<'a> Engine<'a> {
             self.world.now = first;
             self.change_at(first, chooser);
             if event <= arrival {
-                if let Some(Reverse((_, _, slot))) = self.events.pop() {
-                    self.happened(slot, chooser);
+                if let Some(Reverse(due)) = self.events.pop() {
+                    self.happened(due, chooser);
                 }
             } else if let Some(request) = next {
                 self.arrived(request, chooser);
@@ -241,6 +253,7 @@ impl<'a> Engine<'a> {
             return;
         };
         self.tally.chosen(usize::from(target.0), self.world.now);
+        let hedge = chooser.hedges();
         let running = Running {
             request,
             worker,
@@ -256,6 +269,8 @@ impl<'a> Engine<'a> {
                 charged_output: None,
             },
             pausing: false,
+            raced: hedge.is_some(),
+            serial: 0,
             cost: MicroUsd(0),
             limited: 0,
         };
@@ -263,6 +278,9 @@ impl<'a> Engine<'a> {
             self.slots.push(None);
             self.slots.len() - 1
         });
+        if let Some(hedge) = hedge {
+            self.ready(request.index, (slot, hedge));
+        }
         self.begin(slot, running, chooser);
     }
 
@@ -302,36 +320,54 @@ impl<'a> Engine<'a> {
         running.pausing = false;
         chooser.began(&running);
         self.wake(slot, running.fate.end, running);
+        if running.raced
+            && let Some(running) = self.slots.get(slot).copied().flatten()
+        {
+            self.listen(slot, &running);
+        }
     }
 
-    fn wake(&mut self, slot: usize, at: Us, running: Running) {
+    pub(super) fn wake(&mut self, slot: usize, at: Us, mut running: Running) {
+        running.serial = self.sequence + 1;
         if let Some(place) = self.slots.get_mut(slot) {
             *place = Some(running);
         }
-        self.sequence += 1;
-        self.events.push(Reverse((at, self.sequence, slot)));
+        self.due(at, (slot, running.serial), What::Ends);
     }
 
-    fn happened(&mut self, slot: usize, chooser: &mut dyn Chooser) {
-        let Some(mut running) = self.slots.get_mut(slot).and_then(Option::take) else {
+    pub(super) fn due(&mut self, at: Us, (slot, serial): (usize, u64), what: What) {
+        self.sequence += 1;
+        self.events.push(Reverse(Due {
+            at,
+            sequence: self.sequence,
+            slot,
+            serial,
+            what,
+        }));
+    }
+
+    fn happened(&mut self, due: Due, chooser: &mut dyn Chooser) {
+        let slot = due.slot;
+        let place = self.slots.get_mut(slot);
+        let Some(place) = place.filter(|p| p.is_some_and(|r| r.serial == due.serial)) else {
+            return;
+        };
+        match due.what {
+            What::Ends => {}
+            What::Speaks => return self.spoke(slot, chooser),
+            What::Silent => return self.silent(slot),
+        }
+        let Some(mut running) = place.take() else {
             return;
         };
         if running.pausing {
             self.begin(slot, running, chooser);
             return;
         }
-        let spec = self.world.target(running.target);
-        let provider = spec.map_or(0, |t| usize::from(t.provider.0));
-        if let Some(server) = self.world.servers.get_mut(provider) {
-            server.end();
+        self.over(&mut running, chooser);
+        if running.raced {
+            return self.ended_in_race(slot, running, chooser);
         }
-        let price = self.world.charged(running.target);
-        if let (Some(price), Some(output)) = (price, running.fate.charged_output) {
-            let input = u64::from(running.request.input_tokens);
-            running.cost = running.cost.plus(price.cost_of(input, u64::from(output)));
-        }
-        running.limited += u32::from(running.fate.verdict == Verdict::RateLimited);
-        chooser.ended(&running, self.world.now);
         if is_retried(running.fate.verdict)
             && let Some(at) = self.retry_at(&running)
         {
@@ -346,11 +382,27 @@ impl<'a> Engine<'a> {
         }
         self.free.push(slot);
         chooser.settled(&running);
-        self.settle(&running);
+        self.settle(&running, running.attempt + 1);
+    }
+
+    /// An attempt is over: its provider is rid of it, it has cost what it has, and its worker knows.
+    pub(super) fn over(&mut self, running: &mut Running, chooser: &mut dyn Chooser) {
+        let spec = self.world.target(running.target);
+        let provider = spec.map_or(0, |t| usize::from(t.provider.0));
+        if let Some(server) = self.world.servers.get_mut(provider) {
+            server.end();
+        }
+        let price = self.world.charged(running.target);
+        if let (Some(price), Some(output)) = (price, running.fate.charged_output) {
+            let input = u64::from(running.request.input_tokens);
+            running.cost = running.cost.plus(price.cost_of(input, u64::from(output)));
+        }
+        running.limited += u32::from(running.fate.verdict == Verdict::RateLimited);
+        chooser.ended(running, self.world.now);
     }
 
     /// When the next attempt may begin, if the whole exchange's budget allows one.
-    fn retry_at(&self, running: &Running) -> Option<Us> {
+    pub(super) fn retry_at(&self, running: &Running) -> Option<Us> {
         let jitter = chance::bits(
             self.seed,
             [running.request.index, 6, running.attempt as u64],
@@ -360,7 +412,7 @@ impl<'a> Engine<'a> {
         (at < deadline).then_some(at)
     }
 
-    fn settle(&mut self, running: &Running) {
+    pub(super) fn settle(&mut self, running: &Running, attempts: usize) {
         let ok = running.fate.verdict == Verdict::Ok;
         let listed = ok.then(|| self.world.listed(&running.request));
         self.tally.ended(&Ended {
@@ -370,7 +422,7 @@ impl<'a> Engine<'a> {
             ok,
             listed: listed.unwrap_or_default(),
             cost: running.cost,
-            attempts: u32::try_from(running.attempt + 1).unwrap_or(u32::MAX),
+            attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
             limited: running.limited,
         });
     }

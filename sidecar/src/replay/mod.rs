@@ -12,6 +12,7 @@ pub mod html;
 pub mod load;
 mod outlier;
 pub mod plane;
+pub mod race;
 pub mod report;
 pub mod run;
 pub mod seen;

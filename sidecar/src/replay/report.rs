@@ -7,6 +7,7 @@ use ark_gateway_core::priority::Priority;
 use serde::Serialize;
 
 use super::baseline::Way;
+use super::race::Hedges;
 use super::run::{Kind, Run, seconds};
 use super::tally::{Class, Slot, share};
 use crate::histogram::Histogram;
@@ -51,6 +52,9 @@ pub struct RunReport {
     pub cost_regret: Option<f64>,
     /// SLO misses above the oracle's.
     pub miss_regret: Option<i64>,
+    /// What hedges did; `None` where no request was ready to hedge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedges: Option<Hedges>,
     /// The provider of each target.
     pub providers: Vec<String>,
     /// Share of first choices by provider.
@@ -180,6 +184,7 @@ impl RunReport {
             cost_regret: oracle.map(|oracle| -saved(&overall, oracle)),
             miss_regret: oracle.map(|oracle| difference(overall.misses, oracle.misses)),
             overall: ClassReport::new(&overall),
+            hedges: Some(run.tally.hedges).filter(|hedges| hedges.ready > 0),
             providers: run.providers.clone(),
             shares: shares(run),
             slots: run.tally.slots.clone(),

@@ -92,6 +92,17 @@ fn rest(run: &RunReport) -> String {
         run.switches,
         round(run.oscillation, 3)
     );
+    if let Some(hedges) = run.hedges {
+        let _ = writeln!(
+            out,
+            "  hedges: {} of {} requests that were ready asked again, {} were answered by it, USD {} for \
+             those that lost",
+            hedges.asked,
+            hedges.ready,
+            hedges.won,
+            usd(hedges.wasted_micro_usd.0)
+        );
+    }
     if let (Some(cost), Some(misses)) = (run.cost_regret, run.miss_regret) {
         let _ = writeln!(
             out,

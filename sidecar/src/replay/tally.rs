@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Us;
 use super::load::Request;
+use super::race::Hedges;
 use crate::histogram::Histogram;
 
 /// Length of the windows over which an SLO's P95 is taken.
@@ -101,6 +102,8 @@ pub struct Tally {
     pub classes: [Class; 3],
     /// The time line, slots of equal length.
     pub slots: Vec<Slot>,
+    /// What hedges did.
+    pub hedges: Hedges,
     slot_us: Us,
     step: Step,
 }
@@ -128,6 +131,7 @@ impl Tally {
             slos,
             classes: Default::default(),
             slots: vec![slot; slots.max(1)],
+            hedges: Hedges::default(),
             slot_us: (span / slots.max(1) as u64).max(1),
             step: Step {
                 now: vec![0; targets],

@@ -1,5 +1,7 @@
 //! Scenarios: what happens to the load when something happens to a provider.
 
+mod equals;
+mod hedges;
 mod rules;
 
 use std::collections::BTreeMap;
