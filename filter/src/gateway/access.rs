@@ -11,6 +11,7 @@ use ark_gateway_core::reject::{Reject, RejectCode};
 use ark_gateway_core::snapshot::ModelSpec;
 
 use super::GatewayFilter;
+use super::choose::malformed;
 use crate::host;
 use crate::vm::{Bound, Shared};
 
@@ -70,9 +71,7 @@ impl GatewayFilter {
         let Some(scan) = self.params.take() else {
             return Ok(needs);
         };
-        let said = scan
-            .finish()
-            .map_err(|e| Reject::invalid_request(e.message(), e.param().map(str::to_owned)))?;
+        let said = scan.finish().map_err(malformed)?;
         let ceiling = shared.borrow().exchange.ceiling();
         let asked = Asked {
             max_tokens: said.max_tokens,

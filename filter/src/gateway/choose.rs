@@ -25,7 +25,7 @@ use ark_gateway_core::snapshot::{
     ModelId, ModelSpec, OnLoss, ProviderSpec, ROUTE_FIRST_BYTE_TIMEOUT_MS, ROUTE_TOTAL_TIMEOUT_MS,
     TargetId, TargetSpec,
 };
-use ark_wire::request::RequestFacts;
+use ark_wire::request::{BodyError, RequestFacts};
 
 use super::GatewayFilter;
 use super::access::beyond_rule;
@@ -71,6 +71,11 @@ fn capability_of(field: &Field) -> Option<Capability> {
     .find_map(|(lost, capability)| (lost == *field).then_some(capability))
 }
 
+/// The refusal of a body that is no request.
+pub(super) fn malformed(wrong: BodyError) -> Reject {
+    Reject::invalid_request(wrong.message(), wrong.param().map(str::to_owned))
+}
+
 impl GatewayFilter {
     /// The body is whole: decides and hands the order to the router.
     pub(super) fn decide(&mut self) -> Result<(), Reject> {
@@ -78,15 +83,13 @@ impl GatewayFilter {
         let (Some(inspector), Some(shared)) = (self.inspector.take(), self.live.clone()) else {
             return Err(internal());
         };
-        let facts = inspector
-            .finish()
-            .map_err(|e| Reject::invalid_request(e.message(), e.param().map(str::to_owned)))?;
+        let facts = inspector.finish().map_err(malformed)?;
         let (model, admission, policy, client) = self.asked_for(&shared, &facts)?;
         // What the model that was asked for requires holds for what serves instead, too.
         let required = policy.model(model).map(|m| m.requires.requirement);
-        let asked_model = model;
-        let (model, priority) = downgraded(&shared, &policy, (model, admission));
-        let facts = self.guard(&shared, facts, (asked_model, model))?;
+        let asked = model;
+        let (model, priority) = downgraded(&shared, &policy, (asked, admission));
+        let facts = self.guard(&shared, facts, (asked, model))?;
         let admission = shared.borrow().exchange.admission().ok_or_else(internal)?;
         let requires = admission.requires.and(required.unwrap_or_default());
         let spec = policy.model(model).ok_or_else(internal)?;

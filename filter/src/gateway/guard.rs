@@ -9,6 +9,7 @@ use ark_wire::request::{BodyError, ParamsScan, RequestFacts, RequestInspector};
 use proxy_wasm::types::BufferType;
 
 use super::GatewayFilter;
+use super::choose::malformed;
 use crate::host;
 use crate::vm::Shared;
 
@@ -77,20 +78,16 @@ impl GatewayFilter {
         }
         let mut inspector = RequestInspector::new();
         inspector.push(body);
-        inspector.finish().map_err(|error| not_json(&error))
+        inspector.finish().map_err(malformed)
     }
 }
 
 fn searched(body: &[u8], watch: &Watch) -> Result<Vec<Hit>, Reject> {
     search(body, watch.kinds()).map_err(|error| {
-        not_json(&BodyError::NotJson {
+        malformed(BodyError::NotJson {
             offset: error.offset,
         })
     })
-}
-
-fn not_json(error: &BodyError) -> Reject {
-    Reject::invalid_request(error.message(), error.param().map(str::to_owned))
 }
 
 fn note(shared: &Shared, watch: &Watch, hits: &[Hit]) {

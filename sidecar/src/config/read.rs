@@ -56,10 +56,7 @@ pub(super) fn read(document: &Value, sink: &Sink) -> Option<Config> {
     let names = Names::of(document);
     let mut fields = root.fields()?;
     let version = fields.must("version", read_version);
-    let gateway = match fields.find("gateway") {
-        Some(node) => read_gateway(&node),
-        None => Some(GatewayConfig::default()),
-    };
+    let gateway = fields.or("gateway", GatewayConfig::default(), read_gateway);
     let admin = fields.or("admin", AdminConfig::default(), |node| {
         admin::read(node, &names)
     });
