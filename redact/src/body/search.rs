@@ -55,7 +55,8 @@ impl Search {
             return self.number(token, raw, label);
         }
         if label.is_empty() && !is_odd(raw) {
-            let hits = Scan::new(raw).map(|found| placed(raw, found));
+            let mut quotes = Quotes::default();
+            let hits = Scan::new(raw).map(|found| placed(raw, found, &mut quotes));
             return keep(&mut self.hits, self.wanted, token.at.start, hits);
         }
         let named = self.begin(label);
@@ -70,11 +71,11 @@ impl Search {
             }
         };
         let own = text.get(named..).unwrap_or_default();
-        let mut cursor = Cursor::new(raw, 0);
+        let (mut cursor, mut quotes) = (Cursor::new(raw, 0), Quotes::default());
         let hits = found.into_iter().filter_map(|Found { range, kind }| {
             let range = range.start.saturating_sub(named)..range.end.saturating_sub(named);
             (!range.is_empty()).then(|| {
-                let (range, kind, role) = placed(own, Found { range, kind });
+                let (range, kind, role) = placed(own, Found { range, kind }, &mut quotes);
                 let start = cursor.start_of(range.start);
                 (start..cursor.end_of(range.end), kind, role)
             })
@@ -140,8 +141,35 @@ fn between(text: &str, gap: Range<usize>, all: &mut Vec<Found>) {
     }));
 }
 
+/// Whether places of a text that may be JSON are within its strings; asked for in ascending order, so that
+/// the text is read once.
+#[derive(Default)]
+struct Quotes {
+    read: usize,
+    is_within: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    fn hold(&mut self, text: &str, at: usize) -> bool {
+        let Some(unread) = text.as_bytes().get(self.read..at) else {
+            return true;
+        };
+        for byte in unread {
+            match byte {
+                _ if self.is_escaped => self.is_escaped = false,
+                b'\\' => self.is_escaped = true,
+                b'"' => self.is_within = !self.is_within,
+                _ => {}
+            }
+        }
+        self.read = at;
+        self.is_within
+    }
+}
+
 /// A match with what must be around its mask in a text that may be JSON.
-fn placed(text: &str, Found { range, kind }: Found) -> Raw {
+fn placed(text: &str, Found { range, kind }: Found, quotes: &mut Quotes) -> Raw {
     let before = text.get(..range.start).unwrap_or_default();
     let after = text.get(range.end..).unwrap_or_default();
     let slashes = before.bytes().rev().take_while(|b| *b == b'\\').count();
@@ -157,7 +185,7 @@ fn placed(text: &str, Found { range, kind }: Found) -> Raw {
     let is_open = before.trim_end().ends_with([':', ',', '[']);
     let is_closed = after.trim_start().starts_with([',', ']', '}']);
     let is_json = text.trim_start().starts_with(['{', '[']);
-    match is_json && is_open && is_closed {
+    match is_json && is_open && is_closed && !quotes.hold(text, before.len()) {
         true => (before.len()..range.end, kind, Role::InnerNumber),
         false => (range, kind, Role::Plain),
     }

@@ -371,6 +371,19 @@ proptest! {
         prop_assert!(serde_json::from_str::<serde_json::Value>(inner).is_ok(), "{inner}");
     }
 
+    /// Also where texts look like JSON, or like a list of numbers.
+    #[test]
+    fn arguments_stay_json_whatever_stands_around(
+        texts in prop::collection::vec("[\\[{\":, ]{0,3}(4111111111111111|ann@example\\.com|x)[\\]},\" ]{0,3}", 1..4),
+    ) {
+        let inner = serde_json::json!({"a": texts.first(), "list": texts, "n": 4_111_111_111_111_111_i64}).to_string();
+        let outer = serde_json::json!({"messages": [{"function": {"arguments": inner}}]});
+        let after: serde_json::Value = serde_json::from_str(&clean(&outer.to_string())).unwrap();
+        let inner = after["messages"][0]["function"]["arguments"].as_str().unwrap();
+        let read: Result<serde_json::Value, _> = serde_json::from_str(inner);
+        prop_assert!(read.is_ok_and(|read| read["n"].is_string()), "{inner}");
+    }
+
     /// Whatever is no JSON is an error, never a panic.
     #[test]
     fn bytes_do_not_matter(bytes in prop::collection::vec(any::<u8>(), 0..64)) {

@@ -390,6 +390,7 @@ fn envoys_own_answers_are_told_in_the_callers_dialect() {
         ("request_timeout", "invalid_request_error"),
         ("headers_too_large", "invalid_request_error"),
         ("provider_timeout", "timeout_error"),
+        ("overloaded", "overloaded_error"),
         ("provider_overloaded", "overloaded_error"),
         ("provider_error", "api_error"),
         ("endpoint_not_found", "not_found_error"),

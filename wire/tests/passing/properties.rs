@@ -110,7 +110,12 @@ fn relayed(pieces: &[&[u8]], strip: bool) -> (Vec<u8>, Option<Vec<u8>>, String) 
     push(b"", true);
     let (done, error) = (relay.saw_done(), relay.saw_error());
     let seen = format!("{:?} {} {done} {error}", relay.usage(), relay.events());
-    (out, relay.take_foreign_error(), seen)
+    // Whether the end of its last line is all there depends on where that is cut.
+    let taken = relay.take_foreign_error().map(|mut taken| {
+        taken.pop_if(|byte| *byte == b'\n');
+        taken
+    });
+    (out, taken, seen)
 }
 
 /// What the client gets and what was seen do not depend on the cut; unless usage is stripped the

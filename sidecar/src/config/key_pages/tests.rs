@@ -86,7 +86,7 @@ fn change(config: &mut Config, step: Step) {
 }
 
 const NAMED: &str =
-    "limits: [{name: of-last, per: key, of: requests, limit: 5, window: minute, keys: [last]}]";
+    "limits: [{name: of-last, per: [key], of: requests, limit: 5, window: minute, keys: [last]}]";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
