@@ -21,7 +21,7 @@ use proxy_wasm::types::Action;
 use crate::head::Head;
 use crate::vm::Shared;
 use crate::{host, vm};
-pub(crate) use choose::facts_of;
+pub(crate) use choose::{facts_of, malformed};
 use inspect::Marks;
 pub(crate) use inspect::bad_request;
 pub(crate) use quota::take_answer;

@@ -175,16 +175,9 @@ impl Exchange {
             return None;
         }
         let caller = self.admission()?.key;
-        let base = self.policy().base_of(caller);
-        let key = self.policy().key(base)?;
-        let guards = match self.policy().identity(caller) {
-            Some(who) if caller != base => spec.concerning(&Identity {
-                tenant: who.tenant,
-                key: &key.id,
-                roles: who.roles.as_slice(),
-            }),
-            Some(_) | None => key.guards,
-        };
+        let key = self.policy().key(self.policy().base_of(caller))?;
+        let borrower = self.policy().borrower(caller);
+        let guards = borrower.map_or(key.guards, |who| spec.concerning(&who));
         let fallbacks = self.policy().model(served);
         let fallbacks = fallbacks.map_or(&[][..], |model| &model.rules.fallback);
         let any = |guard: &GuardRule| {

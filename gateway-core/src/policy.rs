@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::access;
 use crate::hedge::HedgeBudget;
 use crate::identity::{Callers, Identity, Marks, Roles};
 use crate::keys::{self, KeyDigest, KeyPage};
@@ -174,6 +175,22 @@ impl Policy {
     pub fn base_of(&self, index: u32) -> u32 {
         let base = keys::caller_of(index).and_then(|at| self.callers.base(at));
         base.unwrap_or(index)
+    }
+
+    /// Who a caller is for the rules that concern it: with the key whose rights it has, and roles of its
+    /// own. `None` for a key, of which the snapshot says what concerns it.
+    #[must_use]
+    pub fn borrower(&self, index: u32) -> Option<access::Identity<'_>> {
+        let base = self.base_of(index);
+        if base == index {
+            return None;
+        }
+        let who = self.identity(index)?;
+        Some(access::Identity {
+            tenant: who.tenant,
+            key: &self.key(base)?.id,
+            roles: who.roles.as_slice(),
+        })
     }
 
     /// Whether so many callers are known that a fresh policy of the same snapshot should serve.

@@ -103,6 +103,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::cut;
 
     const KEY: &[u8] = b"\"key\"";
 
@@ -146,14 +147,7 @@ mod tests {
             cuts in prop::collection::vec(1usize..9, 1..30),
         ) {
             let body = pieces.concat();
-            let mut rest = body.as_bytes();
-            let mut parts = Vec::new();
-            for cut in cuts {
-                let (part, after) = rest.split_at(cut.min(rest.len()));
-                parts.push(part);
-                rest = after;
-            }
-            parts.push(rest);
+            let parts = cut(body.as_bytes(), &cuts);
             prop_assert_eq!(inserted(&parts), inserted(&[body.as_bytes()]));
         }
     }

@@ -19,4 +19,6 @@ pub mod relay;
 pub mod request;
 pub mod rewrite;
 pub mod sse;
+#[cfg(test)]
+mod testing;
 pub mod usage;

@@ -68,6 +68,7 @@ impl MarkerScan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::cut;
     use proptest::prelude::*;
 
     static MARKERS: [&[u8]; 2] = [b"\"image\"", b"ark1."];
@@ -93,14 +94,7 @@ mod tests {
     proptest! {
         #[test]
         fn cutting_changes_nothing(body in "[ark1.x]{0,80}", cuts in prop::collection::vec(1usize..20, 1..20)) {
-            let mut rest = body.as_bytes();
-            let mut parts = Vec::new();
-            for cut in cuts {
-                let (part, after) = rest.split_at(cut.min(rest.len()));
-                parts.push(part);
-                rest = after;
-            }
-            parts.push(rest);
+            let parts = cut(body.as_bytes(), &cuts);
             prop_assert_eq!(found(&parts), body.contains("ark1."));
         }
     }

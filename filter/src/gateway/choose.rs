@@ -72,7 +72,7 @@ fn capability_of(field: &Field) -> Option<Capability> {
 }
 
 /// The refusal of a body that is no request.
-pub(super) fn malformed(wrong: BodyError) -> Reject {
+pub(crate) fn malformed(wrong: BodyError) -> Reject {
     Reject::invalid_request(wrong.message(), wrong.param().map(str::to_owned))
 }
 

@@ -20,7 +20,7 @@ use proxy_wasm::types::BufferType;
 use super::ProviderFilter;
 use super::bounds::{bounded, may_store, planned, stored_nowhere};
 use super::wire::{path_of, wire_of};
-use crate::gateway::{bad_request, facts_of};
+use crate::gateway::{bad_request, facts_of, malformed};
 use crate::vm::Live;
 use crate::{host, vm};
 
@@ -208,8 +208,7 @@ fn adapt(whole: Whole, model: &str, live: &Live, body: &[u8]) -> Result<Written,
 }
 
 fn unreadable(error: ScanError) -> Reject {
-    let error = BodyError::from(error);
-    Reject::invalid_request(error.message(), error.param().map(str::to_owned))
+    malformed(BodyError::from(error))
 }
 
 /// Whether a chat request has OpenAI's deprecated functions, which this vendor does not take.

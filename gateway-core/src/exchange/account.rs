@@ -2,6 +2,7 @@
 
 use super::attempt::Attempt;
 use super::{End, Exchange};
+use crate::compliance::Requirement;
 use crate::limit::Nanos;
 use crate::money::{MicroUsd, PriceBasis};
 use crate::priority::Priority;
@@ -28,7 +29,6 @@ impl Exchange {
 
     pub(super) fn record(&mut self, end: End, now: Nanos) -> Record {
         let outcome = self.outcome(end);
-        let key = self.admission.and_then(|a| self.policy.key(a.key));
         let answered = matches!(outcome, Outcome::Ok | Outcome::Cut | Outcome::ClientGone);
         let (usage, usage_source) = match self.current().and_then(|a| a.usage) {
             Some(usage) => (usage, UsageSource::Reported),
@@ -43,23 +43,13 @@ impl Exchange {
         }
         Record {
             basis,
-            id: self.id.clone(),
-            at_ms: self.started / 1_000_000,
-            tenant: key.map_or_else(String::new, |k| k.tenant.clone()),
-            key: key.map_or_else(String::new, |k| k.id.clone()),
-            endpoint: self.endpoint,
-            model: self.model_name().to_owned(),
             fallback: self.fallback().map(|m| m.name.clone()),
-            priority: self.admission.map_or(Priority::Standard, |a| a.priority),
-            stream: self.stream,
-            snapshot: self.policy.snapshot().version.clone(),
             scores: self.knowledge.scores,
             stale: self.knowledge.stale,
             rule: self.decision.map_or(Rule::None, |d| d.rule),
             status: self.client_status,
             outcome,
             reject: self.reject,
-            duration_us: now.saturating_sub(self.started) / 1_000,
             attempts: self
                 .answering_last()
                 .map(|a| self.attempt_record(a))
@@ -69,13 +59,48 @@ impl Exchange {
             cost: self.cost(usage, usage_source),
             cost_is_ceiling: usage_source != UsageSource::None && self.is_ceiling(),
             requires: self.admission.map(|a| a.requires).unwrap_or_default(),
-            shadow: self.shadow,
             hedge_after_ms: self.race.map_or(0, |race| race.after_ms()),
+            access: self.access_rule().map(str::to_owned),
+            guard: self.guarded.clone(),
+            ..self.begun(now)
+        }
+    }
+
+    /// What a record says of an exchange before anything has come of it.
+    pub(super) fn begun(&self, now: Nanos) -> Record {
+        let key = self.admission.and_then(|a| self.policy.key(a.key));
+        Record {
+            id: self.id.clone(),
+            at_ms: self.started / 1_000_000,
+            tenant: key.map_or_else(String::new, |k| k.tenant.clone()),
+            key: key.map_or_else(String::new, |k| k.id.clone()),
+            endpoint: self.endpoint,
+            model: self.model_name().to_owned(),
+            fallback: None,
+            priority: self.admission.map_or(Priority::Standard, |a| a.priority),
+            stream: self.stream,
+            snapshot: self.policy.snapshot().version.clone(),
+            scores: 0,
+            stale: false,
+            rule: Rule::None,
+            status: 0,
+            outcome: Outcome::Ok,
+            reject: None,
+            duration_us: now.saturating_sub(self.started) / 1_000,
+            attempts: Vec::new(),
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            cost: Some(MicroUsd(0)),
+            cost_is_ceiling: false,
+            requires: Requirement::default(),
+            shadow: self.shadow,
+            hedge_after_ms: 0,
             sequence: 0,
             opened: self.opened,
             tags: self.tags.clone(),
-            access: self.access_rule().map(str::to_owned),
-            guard: self.guarded.clone(),
+            access: None,
+            guard: Vec::new(),
+            basis: None,
         }
     }
 

@@ -44,17 +44,12 @@ impl Exchange {
     /// What rules concern a caller with the rights of a key but roles of its own: those that name the
     /// key do.
     fn look_up_roles(&mut self, caller: u32) {
-        let policy = Rc::clone(&self.policy);
-        let base = policy.base_of(caller);
-        if base == caller || self.allowed.is_some() {
+        if self.allowed.is_some() {
             return;
         }
-        if let (Some(who), Some(key)) = (policy.identity(caller), policy.key(base)) {
-            self.identified(&Identity {
-                tenant: who.tenant,
-                key: &key.id,
-                roles: who.roles.as_slice(),
-            });
+        let policy = Rc::clone(&self.policy);
+        if let Some(who) = policy.borrower(caller) {
+            self.identified(&who);
         }
     }
 

@@ -4,9 +4,7 @@
 use super::Exchange;
 use super::attempt::Attempt;
 use crate::limit::Nanos;
-use crate::money::MicroUsd;
-use crate::priority::Priority;
-use crate::record::{Charge, Endpoint, Outcome, Record, Rule, Settlement, Usage, UsageSource};
+use crate::record::{Charge, Endpoint, Record, Settlement, Usage};
 
 impl Exchange {
     /// How long its answer may be at most, tokens: the estimate that its limits are charged with.
@@ -46,44 +44,14 @@ impl Exchange {
     }
 
     fn so_far(&self, now: Nanos) -> Record {
-        let key = self.admission.and_then(|a| self.policy.key(a.key));
         let attempts = self.attempts.iter().map(|attempt| {
             let mut record = self.attempt_record(attempt);
             record.charge = attempt.is_untold().then(|| self.at_most(attempt));
             record
         });
         Record {
-            id: self.id.clone(),
-            at_ms: self.started / 1_000_000,
-            tenant: key.map_or_else(String::new, |k| k.tenant.clone()),
-            key: key.map_or_else(String::new, |k| k.id.clone()),
-            endpoint: self.endpoint,
-            model: self.model_name().to_owned(),
-            fallback: None,
-            priority: self.admission.map_or(Priority::Standard, |a| a.priority),
-            stream: self.stream,
-            snapshot: self.policy.snapshot().version.clone(),
-            scores: 0,
-            stale: false,
-            rule: Rule::None,
-            status: 0,
-            outcome: Outcome::Ok,
-            reject: None,
-            duration_us: now.saturating_sub(self.started) / 1_000,
             attempts: attempts.collect(),
-            usage: Usage::default(),
-            usage_source: UsageSource::None,
-            cost: Some(MicroUsd(0)),
-            cost_is_ceiling: false,
-            requires: crate::compliance::Requirement::default(),
-            shadow: self.shadow,
-            hedge_after_ms: 0,
-            sequence: 0,
-            opened: self.opened,
-            tags: self.tags.clone(),
-            access: None,
-            guard: Vec::new(),
-            basis: None,
+            ..self.begun(now)
         }
     }
 
