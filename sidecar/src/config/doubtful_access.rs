@@ -12,8 +12,8 @@ pub(super) fn warn_of_access(config: &Config, warnings: &mut Vec<Problem>) {
     }
     let keys = keys_of(config);
     for (at, rule) in config.access.iter().enumerate() {
-        let doubt = nobody(rule, &keys)
-            .or_else(|| unheld(rule, &keys))
+        let doubt = nobody(&rule.who, &keys, "rules")
+            .or_else(|| unheld(&rule.who, &keys))
             .or_else(|| of_no_key(rule, &keys))
             .or_else(|| shadowed(at, &config.access, &keys));
         warnings.extend(doubt.map(|(message, hint)| Problem {
@@ -77,31 +77,30 @@ pub(super) fn keys_of(config: &Config) -> Vec<Known<'_>> {
     keys.collect()
 }
 
-type Doubt = Option<(String, String)>;
+pub(super) type Doubt = Option<(String, String)>;
 
-/// It names keys, and none of them has what else it names.
-fn nobody(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
-    let who = &rule.who;
+/// It names keys, and none of them has what else it names; `things` are what may be two instead.
+pub(super) fn nobody(who: &WhoConfig, keys: &[Known<'_>], things: &str) -> Doubt {
     let is_sure = !who.keys.is_empty();
     if !is_sure || keys.iter().any(|known| known.may_be_meant(who)) {
         return None;
     }
     let message = "can never match: none of its keys is of its tenants and has one of its roles";
-    let hint = "a caller must have one of each kind that is named: remove one, or make two rules";
-    Some((message.to_owned(), hint.to_owned()))
+    let hint = format!(
+        "a caller must have one of each kind that is named: remove one, or make two {things}"
+    );
+    Some((message.to_owned(), hint))
 }
 
 /// Roles may come from tokens; but one that is nearly a key's is a typing error.
-fn unheld(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
-    let held: Vec<&str> = keys
+pub(super) fn unheld(who: &WhoConfig, keys: &[Known<'_>]) -> Doubt {
+    let held = keys.iter().flat_map(|known| &known.key.roles);
+    let held: Vec<&str> = held.map(String::as_str).collect();
+    let mut unheld = who
+        .roles
         .iter()
-        .flat_map(|known| &known.key.roles)
-        .map(String::as_str)
-        .collect();
-    let mut roles = rule.who.roles.iter();
-    let role =
-        roles.find(|role| !held.contains(&role.as_str()) && nearest(role, &held).is_some())?;
-    let near = nearest(role, &held)?;
+        .filter(|role| !held.contains(&role.as_str()));
+    let (role, near) = unheld.find_map(|role| Some((role, nearest(role, &held)?)))?;
     let message = format!("names the role {role}, which no key has");
     Some((message, format!("did you mean {near}?")))
 }

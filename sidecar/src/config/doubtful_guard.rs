@@ -1,11 +1,8 @@
 //! Guards that can never match.
 
-use super::doubtful_access::{Known, all_among, keys_of, takes_everybody};
+use super::doubtful_access::{Doubt, Known, all_among, keys_of, nobody, takes_everybody, unheld};
 use super::guard::GuardConfig;
-use super::words::nearest;
 use super::{Config, KeyModelsConfig, Problem};
-
-type Doubt = Option<(String, String)>;
 
 pub(super) fn warn_of_guards(config: &Config, warnings: &mut Vec<Problem>) {
     if config.guard.is_empty() {
@@ -13,8 +10,8 @@ pub(super) fn warn_of_guards(config: &Config, warnings: &mut Vec<Problem>) {
     }
     let keys = keys_of(config);
     for (at, guard) in config.guard.iter().enumerate() {
-        let doubt = nobody(guard, &keys)
-            .or_else(|| unheld(guard, &keys))
+        let doubt = nobody(&guard.who, &keys, "guards")
+            .or_else(|| unheld(&guard.who, &keys))
             .or_else(|| of_no_key(config, guard, &keys))
             .or_else(|| outdone(at, &config.guard, &keys));
         warnings.extend(doubt.map(|(message, hint)| Problem {
@@ -23,26 +20,6 @@ pub(super) fn warn_of_guards(config: &Config, warnings: &mut Vec<Problem>) {
             hint: Some(hint),
         }));
     }
-}
-
-/// It names keys, and none of them has what else it names.
-fn nobody(guard: &GuardConfig, keys: &[Known<'_>]) -> Doubt {
-    if guard.who.keys.is_empty() || keys.iter().any(|known| known.is_meant(&guard.who)) {
-        return None;
-    }
-    let message = "can never match: none of its keys is of its tenants and has one of its roles";
-    let hint = "a caller must have one of each kind that is named: remove one, or make two guards";
-    Some((message.to_owned(), hint.to_owned()))
-}
-
-fn unheld(guard: &GuardConfig, keys: &[Known<'_>]) -> Doubt {
-    let held = keys.iter().flat_map(|known| &known.key.roles);
-    let held: Vec<&str> = held.map(String::as_str).collect();
-    // Roles may come from tokens; but one that is nearly a key's is a typing error.
-    let mut unheld = (guard.who.roles.iter()).filter(|role| !held.contains(&role.as_str()));
-    let (role, near) = unheld.find_map(|role| Some((role, nearest(role, &held)?)))?;
-    let message = format!("names the role {role}, which no key has");
-    Some((message, format!("did you mean {near}?")))
 }
 
 /// All keys that it means are barred from its models, and from all that these stand in for.
