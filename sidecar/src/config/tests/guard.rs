@@ -97,6 +97,14 @@ fn what_can_never_match_is_doubtful() {
 }
 
 #[test]
+fn a_role_may_come_with_a_token() {
+    let boss = "  - {name: a, find: [personal], action: mask, who: {keys: [web], roles: [boss]}}\n";
+    let tokens = "identity:\n  jwt:\n    - {name: sso, issuer: \"https://sso.example.com\", audiences: [ark], key: web, claims: {roles: roles}, jwks: {file: /etc/ark/jwks.json}}\n";
+    assert_eq!(doubts(boss, "").len(), 1);
+    assert!(doubts(&format!("{boss}{tokens}"), "").is_empty());
+}
+
+#[test]
 fn guards_become_bits_of_the_keys_that_they_concern() {
     let guards = "  - {name: a, find: [secrets], action: refuse, who: {roles: [dev]}}\n  - {name: b, find: [email], action: mask, who: {roles: [ops]}}\n  - {name: c, find: [personal, jwt], action: count, what: {models: [small], endpoints: [messages]}}\n";
     let config = parse(&with(guards, "        roles: [dev]\n")).unwrap();
