@@ -71,6 +71,21 @@ fn asked() -> SyncRequest {
     ark_link::read_sync_request(&body.expect("a call")).expect("a sync request")
 }
 
+/// The numbers of all its pages.
+fn all_of(paged: &Paged) -> Vec<u16> {
+    (0u16..).zip(&paged.pages).map(|(n, _)| n).collect()
+}
+
+/// A filter that runs a snapshot whose keys came in pages.
+fn running() -> (Story, Paged) {
+    let mut story = Story::begin_with_sidecar();
+    story.tick();
+    let new = many("ba9876543210", &[]);
+    send(&mut story, &news(&new));
+    send(&mut story, &pages(&new, &all_of(&new)));
+    (story, new)
+}
+
 fn runs(story: &mut Story) -> String {
     let gateway = story.request(&chat(false));
     story.end(gateway);
@@ -101,18 +116,13 @@ fn a_snapshot_runs_when_its_last_page_has_come() {
 #[test]
 fn of_the_next_snapshot_only_what_differs_is_asked_for() {
     alone(|| {
-        let mut story = Story::begin_with_sidecar();
-        story.tick();
-        let first = many("ba9876543210", &[]);
-        let all: Vec<u16> = (0u16..).zip(&first.pages).map(|(n, _)| n).collect();
-        send(&mut story, &news(&first));
-        send(&mut story, &pages(&first, &all));
+        let (mut story, first) = running();
         story.now_ms(1_000);
         story.tick();
         let next = many("cba987654321", &[1, KEYS - 1]);
         send(&mut story, &news(&next));
         let wanted = asked().pages.expect("takes pages").numbers;
-        assert_eq!(wanted, [0, *all.last().expect("some")]);
+        assert_eq!(wanted, [0, *all_of(&first).last().expect("some")]);
         // A page of another snapshot than the one on its way is not taken.
         send(&mut story, &pages(&first, &wanted));
         assert_eq!(runs(&mut story), "ba9876543210");
@@ -124,12 +134,7 @@ fn of_the_next_snapshot_only_what_differs_is_asked_for() {
 #[test]
 fn a_vm_that_starts_while_pages_come_has_all_of_one_snapshot() {
     alone(|| {
-        let mut story = Story::begin_with_sidecar();
-        story.tick();
-        let first = many("ba9876543210", &[]);
-        let all: Vec<u16> = (0u16..).zip(&first.pages).map(|(n, _)| n).collect();
-        send(&mut story, &news(&first));
-        send(&mut story, &pages(&first, &all));
+        let (mut story, _) = running();
         story.now_ms(1_000);
         story.tick();
         let next = many("cba987654321", &[1, KEYS - 1]);
@@ -154,12 +159,7 @@ fn a_vm_that_starts_while_pages_come_has_all_of_one_snapshot() {
 #[test]
 fn a_vm_that_finds_a_page_of_another_snapshot_asks_before_it_serves() {
     alone(|| {
-        let mut story = Story::begin_with_sidecar();
-        story.tick();
-        let new = many("ba9876543210", &[]);
-        let all: Vec<u16> = (0u16..).zip(&new.pages).map(|(n, _)| n).collect();
-        send(&mut story, &news(&new));
-        send(&mut story, &pages(&new, &all));
+        let (_story, new) = running();
         let mut kept = host(|h| h.shared.clone());
         let other = many("x", &[1]).pages[0].0.to_vec();
         for (place, (bytes, _)) in &mut kept {

@@ -63,7 +63,7 @@ pub struct Who {
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
-pub struct Identity<'a> {
+pub struct Requester<'a> {
     /// Its tenant.
     pub tenant: &'a str,
     /// The id of its key; empty for who has none.
@@ -75,7 +75,7 @@ pub struct Identity<'a> {
 impl Who {
     /// Whether it means this caller.
     #[must_use]
-    pub fn means(&self, who: &Identity<'_>) -> bool {
+    pub fn means(&self, who: &Requester<'_>) -> bool {
         let is = |names: &[String], own: &str| names.is_empty() || names.iter().any(|n| n == own);
         let role = |role: &String| who.roles.contains(role);
         is(&self.tenants, who.tenant)
@@ -231,7 +231,7 @@ impl AccessSpec {
     /// The rules that concern a caller, in order. `None` when there are more than
     /// [`MOST_RULES_OF_CALLER`]: to leave one out could let pass what it denies.
     #[must_use]
-    pub fn concerning(&self, who: &Identity<'_>) -> Option<Vec<u16>> {
+    pub fn concerning(&self, who: &Requester<'_>) -> Option<Vec<u16>> {
         let rules = (0u16..).zip(&self.rules);
         let own = rules.filter(|(_, rule)| rule.who.means(who));
         let own: Vec<u16> = own.map(|(at, _)| at).collect();

@@ -11,6 +11,7 @@ use crate::affinity::Warm;
 use crate::capability::{Capability, Needs};
 use crate::compliance::Requirement;
 use crate::decide::{Caller, Decision, Facts, NoTarget, Part, decide};
+use crate::left_out::is_default;
 use crate::policy::Policy;
 use crate::priority::Priority;
 use crate::record::Record;
@@ -58,10 +59,6 @@ pub struct Basis {
     /// The order that came of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<TargetId>,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// Why a decision cannot be made again.

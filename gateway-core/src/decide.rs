@@ -7,14 +7,15 @@
 pub(crate) mod bar;
 pub(crate) mod chain;
 pub(crate) mod field;
+mod none;
 mod part;
 mod split;
 
 use crate::affinity::Warm;
-use crate::capability::{Capability, Needs};
+use crate::capability::Needs;
 use crate::chance;
 use crate::circuit::Circuit;
-use crate::compliance::{Demand, Requirement};
+use crate::compliance::Requirement;
 use crate::policy::Policy;
 use crate::priority::{Priority, PrioritySpec, Weights};
 use crate::record::Rule;
@@ -22,8 +23,10 @@ use crate::score::{Scores, TargetScore};
 use crate::snapshot::{ModelId, ModelSpec, Order, ProviderId, TargetId, TargetSpec};
 use crate::terms::{Estimate, Inputs, References};
 pub use bar::check_compliance;
-use bar::{Bar, barred, required};
+use bar::{barred, required};
 use field::{Candidate, Field, Fitness};
+pub use none::NoTarget;
+use none::why_none;
 pub use part::{Caller, Part};
 
 /// Most targets that one request may try.
@@ -61,26 +64,6 @@ pub struct Facts<'a> {
     pub requires: Requirement,
     /// Where its conversation's prompt is cached.
     pub warm: Option<Warm>,
-}
-
-/// Why no target is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NoTarget {
-    /// The model has none now.
-    None,
-    /// The pinned provider has no target of the model.
-    Pin,
-    /// No provider may have it; this is what the nearest falls short of.
-    Compliance(Demand),
-    /// Those that may have it have no known price, and the operator's policy is not to use such.
-    UnknownPrice,
-    /// Each lacks something; this is what the first lacks.
-    Lacking(Capability),
-    /// Each that could do it is in [`Facts::refused`].
-    Refused,
-    /// Those that could do it are taken out for maintenance.
-    Drained,
 }
 
 /// The ordered targets and the rule that ordered them.
@@ -225,41 +208,6 @@ fn of_pin<'a>(
         .iter()
         .filter_map(|&t| Some((t, policy.target(t)?)));
     specs.filter(|(_, spec)| facts.pin.is_none_or(|pin| spec.provider == pin))
-}
-
-fn why_none(policy: &Policy, model: &ModelSpec, facts: &Facts<'_>) -> NoTarget {
-    let required = required(model, facts);
-    let only_drained = |(target, spec): (TargetId, &TargetSpec)| {
-        policy.is_drained(spec.provider)
-            && barred(policy, &required, spec).is_none()
-            && spec.capabilities.lacks(&facts.needs).is_none()
-            && !facts.refused.contains(&target)
-    };
-    if of_pin(policy, model, facts).any(only_drained) {
-        return NoTarget::Drained;
-    }
-    let mut lacking = None;
-    let mut bar: Option<Bar> = None;
-    let mut any = false;
-    for (_, spec) in of_pin(policy, model, facts) {
-        any = true;
-        if let Some(found) = barred(policy, &required, spec) {
-            bar = bar.max(Some(found));
-            continue;
-        }
-        match spec.capabilities.lacks(&facts.needs) {
-            // It could, so only its own dialect stands in the way.
-            None => return NoTarget::Refused,
-            Some(capability) => lacking = lacking.or(Some(capability)),
-        }
-    }
-    match (lacking, bar) {
-        (Some(capability), _) => NoTarget::Lacking(capability),
-        (None, Some(Bar::Compliance(demand))) => NoTarget::Compliance(demand),
-        (None, Some(Bar::UnknownPrice)) => NoTarget::UnknownPrice,
-        (None, None) if !any && facts.pin.is_some() && !model.targets.is_empty() => NoTarget::Pin,
-        (None, None) => NoTarget::None,
-    }
 }
 
 /// Judges the targets of one request.

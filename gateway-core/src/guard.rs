@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use ark_redact::{Kind, Kinds};
 use serde::{Deserialize, Serialize};
 
-use crate::access::{Identity, Who};
+use crate::access::{Requester, Who};
 use crate::exchange::Exchange;
 use crate::record::Endpoint;
 use crate::reject::{Reject, RejectCode};
@@ -109,7 +109,7 @@ impl GuardSpec {
 
     /// The guards that concern a caller, one bit each.
     #[must_use]
-    pub fn concerning(&self, who: &Identity<'_>) -> u64 {
+    pub fn concerning(&self, who: &Requester<'_>) -> u64 {
         self.of(u64::MAX)
             .filter(|(_, guard)| guard.who.means(who))
             .fold(0, |all, (bit, _)| all | bit)

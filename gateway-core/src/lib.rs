@@ -19,6 +19,7 @@ pub mod guard;
 pub mod hedge;
 pub mod identity;
 pub mod keys;
+mod left_out;
 pub mod limit;
 pub mod money;
 pub mod overload;

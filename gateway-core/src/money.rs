@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::left_out::is_default;
 use crate::record::Usage;
 
 /// An amount of money in millionths of a US dollar (micro-USD).
@@ -101,10 +102,6 @@ pub struct Price {
     /// rules all of the request's tokens, as vendors charge (docs/prices.md names where they say so).
     #[serde(default, skip_serializing_if = "is_default")]
     pub tiers: [Option<PriceTier>; MOST_TIERS],
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl Price {

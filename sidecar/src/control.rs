@@ -2,6 +2,7 @@
 //! to be told comes out. `now` is a parameter.
 
 mod canaries;
+mod configuring;
 mod drains;
 mod envoy_facts;
 mod explaining;
@@ -9,8 +10,10 @@ mod forecasts;
 mod handing;
 mod probes;
 mod providers;
+mod publishing;
 mod scoring;
 mod tokens;
+mod told;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,7 +22,6 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use ark_gateway_core::keys::PageBytes;
-use ark_gateway_core::record::{Record, Verdict};
 use ark_gateway_core::score::Scores;
 use ark_gateway_core::snapshot::{Snapshot, SnapshotVersion};
 use ark_gateway_core::sync::{SyncRequest, SyncResponse};
@@ -28,15 +30,14 @@ use crate::Ms;
 use crate::canary::Canaries;
 use crate::config::{Config, Date, KeyPages};
 use crate::credential::Secret;
-use crate::envoy::{self, Mode, Place};
+use crate::envoy::Place;
 use crate::key_book::{KeyBook, ReadKeys};
 use crate::material::Material;
-use crate::meter::Limits;
 use crate::metrics::{Known, Metrics};
 use crate::observations::Observations;
-use crate::probing::{Probing, is_probe};
+use crate::probing::Probing;
 use crate::quota::Rules;
-use crate::rollout::{Facts, Rollout};
+use crate::rollout::Rollout;
 use crate::shadows::Shadows;
 use crate::workers::{TooMany, Workers};
 use crate::xds::{Answer, DiscoveryRequest, Kind, Publisher};
@@ -52,17 +53,6 @@ pub use probes::Probe;
 pub use providers::{Credentials, Loaded, Provider};
 pub use tokens::Argv;
 pub use views::{BadEdit, ConfigView, Readiness, ScoresView};
-
-/// How long a fresh sidecar waits for Envoy's word before it hands out a snapshot without all
-/// providers, milliseconds from the first worker's question.
-const CONFIRM_MS: Ms = 3_000;
-/// The same when not one provider is confirmed.
-const CONFIRM_ANY_MS: Ms = 10_000;
-/// Snapshots whose providers are remembered.
-const HISTORY: usize = 64;
-/// Least time between two logs of a provider that refuses our credential, milliseconds.
-const LOUD_EVERY_MS: Ms = 60_000;
-
 /// What does not change while the sidecar runs.
 pub struct Setting {
     /// Where everything is.
@@ -172,52 +162,6 @@ impl Control {
         control
     }
 
-    /// Takes a new valid configuration.
-    pub fn replace_config(&mut self, loaded: Loaded, now: Ms) {
-        self.written = loaded.config;
-        self.read_keys = ReadKeys::default();
-        self.config = self.with_keys();
-        self.rules = Arc::new(Rules::of(&self.config));
-        self.credentials = loaded.credentials;
-        self.material = loaded.material;
-        self.tokens.retain(&self.config);
-        self.bad_edit = None;
-        self.known = Known {
-            models: self.config.models.iter().map(|m| m.name.clone()).collect(),
-            providers: self
-                .config
-                .providers
-                .iter()
-                .map(|p| p.name.clone())
-                .collect(),
-        };
-        self.observations.configure(&targets_of(&self.config));
-        self.observations
-            .configure_limits(&self.known.models, limits_of(&self.config));
-        self.canaries.configure(&self.config, now);
-        self.show_canaries();
-        self.note_drains(now);
-        self.shadows.retain(&shadowed(&self.config));
-        self.want_providers();
-        self.publish(now);
-    }
-
-    /// Takes the keys that were made while Ark ran.
-    pub fn replace_keys(&mut self, book: KeyBook, now: Ms) {
-        self.key_book = book;
-        self.config = self.with_keys();
-        self.rules = Arc::new(Rules::of(&self.config));
-        self.compile(now);
-    }
-
-    /// What the file says, with the keys of the book and that of probes.
-    fn with_keys(&mut self) -> Config {
-        probes::let_in(
-            self.key_book.merged_as(&self.written, &mut self.read_keys),
-            self.setting.probe_sha256.as_deref(),
-        )
-    }
-
     /// The keys that were made while Ark ran.
     #[must_use]
     pub fn key_book(&self) -> &KeyBook {
@@ -228,11 +172,6 @@ impl Control {
     #[must_use]
     pub fn written(&self) -> &Config {
         &self.written
-    }
-
-    /// Keeps the configuration, as the new one is no good.
-    pub fn reject_config(&mut self, bad_edit: BadEdit) {
-        self.bad_edit = Some(bad_edit);
     }
 
     /// Takes in what a worker reports and answers with what it lacks.
@@ -263,38 +202,6 @@ impl Control {
             self.rescore_at_once(now);
         }
         Ok(self.hand_out(&request))
-    }
-
-    fn observe(&mut self, record: &Record, now: Ms) {
-        if is_probe(record) {
-            self.probe_told(record);
-        } else {
-            self.setting.metrics.observe(record, &self.known);
-        }
-        self.observations.observe(record, now);
-        if !record.is_shadow() {
-            self.canaries.observe(record, now);
-        }
-        self.shadows.observe(record);
-        for attempt in &record.attempts {
-            let known = self.known.providers.contains(&attempt.provider);
-            if attempt.verdict == Verdict::Auth && known {
-                self.complain(&attempt.provider, attempt.status, now);
-            }
-        }
-    }
-
-    /// A bad credential of ours is the operator's to mend, and no client's error shows it.
-    fn complain(&mut self, provider: &str, status: Option<u16>, now: Ms) {
-        let last = self.loud_at.get(provider).copied();
-        if last.is_none_or(|last| now.saturating_sub(last) >= LOUD_EVERY_MS) {
-            self.loud_at.insert(provider.to_owned(), now);
-            tracing::error!(
-                provider,
-                status,
-                "provider refuses Ark's credential; check that it is valid"
-            );
-        }
     }
 
     /// Answers Envoy's discovery request.
@@ -340,140 +247,6 @@ impl Control {
         self.rescore(now);
     }
 
-    /// Moves the rollout on as far as Envoy and its workers allow.
-    pub fn advance(&mut self, now: Ms) {
-        let nothing = BTreeSet::new();
-        let workers: Vec<Option<&BTreeSet<String>>> = self
-            .workers
-            .live(now)
-            .map(|worker| match &worker.snapshot {
-                None => Some(&nothing),
-                Some(version) => self
-                    .handed_out
-                    .iter()
-                    .find_map(|(known, names)| (known == version).then_some(names)),
-            })
-            .collect();
-        let mut clusters = self.envoy.confirmed(self.xds.clusters_taken(), now);
-        if let Some(clusters) = &mut clusters {
-            clusters.retain(|name, _| self.has_its_secret(name));
-        }
-        let facts = Facts {
-            clusters: clusters.as_ref(),
-            listed: self.envoy.listed(),
-            routes: self.xds.routes_taken(),
-            workers: &workers,
-        };
-        if self.rollout.progress(&facts, now) {
-            self.publish(now);
-        }
-    }
-
-    /// Whether Envoy has the credential that it puts into requests to a provider.
-    fn has_its_secret(&self, name: &str) -> bool {
-        let needs_one = self
-            .rollout
-            .given(name)
-            .is_some_and(|given| given.config.credential.is_some());
-        !needs_one || self.xds.secret_taken(&format!("provider/{name}"))
-    }
-
-    /// Makes everything that is handed out from the configuration and the rollout.
-    fn publish(&mut self, now: Ms) {
-        let mut place = self.setting.place.clone();
-        if !self.setting.listen_is_fixed {
-            place.listen = self.config.gateway.listen.to_string();
-        }
-        let routed = self.rollout.routed();
-        let mut config = self.config.clone();
-        let listeners = envoy::listeners(&config, &place, Mode::Dynamic);
-        self.xds
-            .publish(Kind::Listeners, &listeners, BTreeMap::new());
-
-        let given = || self.rollout.clustered();
-        // What is on its way out still sends records.
-        self.known
-            .providers
-            .extend(given().map(|(name, _, _)| name.clone()));
-        config.providers = given()
-            .map(|(_, _, provider)| provider.config.clone())
-            .collect();
-        let wires = given()
-            .map(|(name, wire, _)| (name.clone(), wire.clone()))
-            .collect();
-        let mut clusters = envoy::clusters(&config, &place, Mode::Dynamic);
-        clusters.push(envoy::hedge_cluster());
-        clusters.extend(envoy::identity_clusters(&config, Mode::Dynamic));
-        self.xds.publish(Kind::Clusters, &clusters, wires);
-
-        let secrets = given()
-            .filter_map(|(name, _, provider)| Some((name.clone(), provider.secret.clone()?)))
-            .collect();
-        let mut secrets = envoy::secrets(&config, &secrets);
-        secrets.extend(envoy::listener_secrets(&self.material));
-        self.xds.publish_secrets(&secrets, &self.setting.salt);
-
-        config
-            .providers
-            .retain(|provider| routed.contains(&provider.name));
-        let names = routed
-            .into_iter()
-            .map(|name| (name, String::new()))
-            .collect();
-        self.xds
-            .publish(Kind::Routes, &envoy::routes(&config, &place), names);
-        self.setting.news.notify_waiters();
-        self.compile(now);
-    }
-
-    fn compile(&mut self, now: Ms) {
-        let usable = self.rollout.usable();
-        let drained = self.drained();
-        let mut paged = self.key_pages.compile(&drained, &usable, self.today);
-        let snapshot = &paged.snapshot;
-        if snapshot.version == self.snapshot.version && !self.handed_out.is_empty() {
-            return;
-        }
-        let targets = snapshot.targets.len();
-        match self.is_open {
-            true => tracing::info!(version = snapshot.version.0, targets, "new snapshot"),
-            false => tracing::debug!(version = snapshot.version.0, targets, "snapshot held back"),
-        }
-        self.handed_out
-            .retain(|(version, _)| *version != snapshot.version);
-        if self.handed_out.len() >= HISTORY {
-            self.handed_out.pop_front();
-        }
-        self.handed_out
-            .push_back((snapshot.version.clone(), usable));
-        self.past.ran(&mut paged);
-        (self.snapshot, self.pages) = (paged.snapshot, paged.pages);
-        self.rescore(now);
-    }
-
-    /// Whether snapshots are handed out. A sidecar that has just started does not know what Envoy
-    /// has, and a snapshot with too few targets is worse than the one that a worker already runs.
-    fn opens(&mut self, now: Ms) -> bool {
-        let Some(first_sync) = self.first_sync else {
-            return false;
-        };
-        if self.is_open {
-            return true;
-        }
-        let waited = now.saturating_sub(first_sync);
-        let any = !self.rollout.usable().is_empty();
-        self.is_open =
-            !self.rollout.is_joining() || (waited >= CONFIRM_MS && any) || waited >= CONFIRM_ANY_MS;
-        if self.is_open {
-            let (version, targets) = (&self.snapshot.version.0, self.snapshot.targets.len());
-            tracing::info!(version, targets, "snapshots are handed out from here on");
-        }
-        if self.is_open && self.rollout.is_joining() {
-            tracing::warn!("Envoy has not confirmed all clusters; serving with those that it has");
-        }
-        self.is_open
-    }
-
     /// What the limits' counters go by.
     #[must_use]
     pub fn rules(&self) -> Arc<Rules> {
@@ -510,27 +283,6 @@ impl Control {
     pub fn news(&self) -> &Arc<Notify> {
         &self.setting.news
     }
-}
-
-fn targets_of(config: &Config) -> BTreeSet<(String, String)> {
-    let targets = config.models.iter().flat_map(|model| model.all_targets());
-    targets
-        .map(|target| (target.provider.clone(), target.model.clone()))
-        .collect()
-}
-
-fn shadowed(config: &Config) -> BTreeSet<String> {
-    let models = config.models.iter().filter(|m| m.shadow.is_some());
-    models.map(|m| m.name.clone()).collect()
-}
-
-fn limits_of(config: &Config) -> BTreeMap<String, Limits> {
-    let limits = |provider: &crate::config::ProviderConfig| Limits {
-        requests: provider.limits.requests_per_minute,
-        tokens: provider.limits.tokens_per_minute,
-    };
-    let providers = config.providers.iter();
-    providers.map(|p| (p.name.clone(), limits(p))).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! A key here is an entry of a tenant's `keys` as `ark.yaml` has it, but for its digests. The file is
 //! stronger: an id or a digest that it has is not used from here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod list;
+mod read_keys;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::config::{self, Config, KeyConfig, Problems};
+pub use list::Listed;
+pub use read_keys::ReadKeys;
 
 /// Most keys that are kept, revoked ones included.
 const MOST_KEYS: usize = 131_072;
@@ -130,33 +135,6 @@ impl fmt::Display for KeyError {
     }
 }
 
-/// One key as the admin API lists it: no digest, and never the key.
-#[derive(Debug, PartialEq, Serialize)]
-pub struct Listed {
-    /// Its public name.
-    pub id: String,
-    /// Whose it is.
-    pub tenant: String,
-    /// `file` for `ark.yaml`, `api` for those that were made while Ark ran.
-    pub source: &'static str,
-    /// `active`, `expired`, `revoked` or `unusable`.
-    pub state: &'static str,
-    /// Why it is unusable.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
-    /// Digests that are accepted now: two within the grace of a rotation.
-    pub digests: usize,
-    /// When it was made; unknown for those of the file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub created_at_s: Option<UnixS>,
-    /// From when on it is refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at_s: Option<UnixS>,
-    /// When it was revoked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub revoked_at_s: Option<UnixS>,
-}
-
 impl Stored {
     /// The entries that the gateway runs: one for each digest.
     fn read(&self, config: &Config) -> Result<Vec<KeyConfig>, Problems> {
@@ -196,43 +174,6 @@ fn ids_of(config: &Config) -> BTreeSet<&str> {
 
 fn is_in_file(config: &Config, id: &str) -> bool {
     keys_of(config).any(|(_, key)| key.id == id)
-}
-
-/// What the entries of a book were read as, under one configuration: reading a hundred thousand of them
-/// takes a second, and a change concerns one. By the address of each entry.
-#[derive(Default)]
-pub struct ReadKeys(HashMap<usize, Known>);
-
-/// As long as an entry is kept here, no other one has its address.
-struct Known {
-    _entry: Arc<Stored>,
-    keys: Vec<Arc<KeyConfig>>,
-}
-
-impl ReadKeys {
-    fn of(&mut self, stored: &Arc<Stored>, config: &Config) -> &[Arc<KeyConfig>] {
-        let known = self.0.entry(address(stored)).or_insert_with(|| Known {
-            _entry: Arc::clone(stored),
-            keys: {
-                let keys = stored.read(config).unwrap_or_default();
-                keys.into_iter().map(Arc::new).collect()
-            },
-        });
-        &known.keys
-    }
-
-    /// Forgets entries that are in no book any more, when there are many.
-    fn forget(&mut self, book: &KeyBook) {
-        const MANY: usize = 1_024;
-        if self.0.len() > book.keys.0.len() + MANY {
-            let own: HashSet<usize> = book.keys.0.values().map(address).collect();
-            self.0.retain(|entry, _| own.contains(entry));
-        }
-    }
-}
-
-fn address(stored: &Arc<Stored>) -> usize {
-    Arc::as_ptr(stored).addr()
 }
 
 /// The 64 digits of a digest.
@@ -390,49 +331,6 @@ impl KeyBook {
             );
         }
         merged
-    }
-
-    /// Every key, of the file and of the book, by id.
-    #[must_use]
-    pub fn list(&self, config: &Config, now: UnixS) -> Vec<Listed> {
-        let state = |expires: Option<UnixS>| match expires {
-            Some(end) if end <= now => "expired",
-            Some(_) | None => "active",
-        };
-        let file = keys_of(config).map(|(tenant, key)| Listed {
-            id: key.id.clone(),
-            tenant: tenant.to_owned(),
-            source: "file",
-            state: state(key.expires_at_s),
-            problem: None,
-            digests: 1,
-            created_at_s: None,
-            expires_at_s: key.expires_at_s,
-            revoked_at_s: None,
-        });
-        let in_file = ids_of(config);
-        let book = self.keys.0.iter().map(|(id, stored)| {
-            let problem = stored.problem(id, config, &in_file);
-            let live = |digest: &&Digest| digest.until_s.is_none_or(|until| until > now);
-            Listed {
-                id: id.clone(),
-                tenant: stored.tenant.clone(),
-                source: "api",
-                state: match (stored.revoked_at_s, &problem) {
-                    (Some(_), _) => "revoked",
-                    (None, Some(_)) => "unusable",
-                    (None, None) => state(stored.expires_at_s),
-                },
-                problem: problem.filter(|_| stored.revoked_at_s.is_none()),
-                digests: stored.digests.iter().filter(live).count(),
-                created_at_s: Some(stored.created_at_s),
-                expires_at_s: stored.expires_at_s,
-                revoked_at_s: stored.revoked_at_s,
-            }
-        });
-        let mut all: Vec<Listed> = file.chain(book).collect();
-        all.sort_by(|a, b| a.id.cmp(&b.id));
-        all
     }
 }
 

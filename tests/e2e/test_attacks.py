@@ -48,6 +48,11 @@ def statuses(answer: bytes) -> list[int]:
     return [int(part[:3]) for part in parts]
 
 
+def post(body: bytes, more: bytes = b"") -> bytes:
+    """A whole request, with these lines in its head, after which the connection is over."""
+    return POST + more + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body)
+
+
 def chat(marker: str, **more: object) -> bytes:
     return json.dumps(chat_body(MODEL, messages=[{"role": "user", "content": marker}], **more)).encode()
 
@@ -60,8 +65,7 @@ def arrived(gate, marker: str) -> list[dict]:
 
 def smuggled(marker: str) -> bytes:
     """A whole request that would be the next one on the connection."""
-    body = chat(marker)
-    return POST + b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body)
+    return post(chat(marker))
 
 
 # How a request says how long it is, in ways that two servers read as two lengths.
@@ -137,9 +141,7 @@ HEADS = {
 
 @pytest.mark.parametrize("head", HEADS)
 def test_heads_that_make_no_sense_do_not_pass(gate, head):
-    body = chat(f"head-{head}")
-    more = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, POST + HEADS[head] + more + body)
+    answer = talk(gate.gateway_port, post(chat(f"head-{head}"), HEADS[head]))
     assert len(statuses(answer)) == 1 and statuses(answer)[0] in (400, 431), answer
     assert arrived(gate, f"head-{head}") == []
 
@@ -156,9 +158,7 @@ LENIENT = {
 @pytest.mark.parametrize("head", LENIENT)
 def test_heads_that_are_taken_leniently_mean_one_thing(gate, head):
     marker = f"lenient-{head}"
-    body = chat(marker)
-    more = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, POST + LENIENT[head] + more + body)
+    answer = talk(gate.gateway_port, post(chat(marker), LENIENT[head]))
     assert len(statuses(answer)) == 1 and statuses(answer)[0] in (200, 400), answer
     for seen in arrived(gate, marker):
         assert "x-c" not in seen["headers"] and seen["headers"]["host"] not in ("a", "b")
@@ -206,10 +206,7 @@ COPIED = ["x-ark-provider", "x-ark-priority", "x-ark-require", "anthropic-versio
 @pytest.mark.parametrize("name", COPIED)
 @pytest.mark.parametrize("evil", [b"a\rx-evil: 1", b"a\x00x-evil: 1", b"a\\r\\nx-evil: 1", b"a%0d%0ax-evil: 1"])
 def test_a_header_is_never_two(gate, name, evil):
-    body = chat("copied")
-    more = name.encode() + b": " + evil + b"\r\n"
-    more += b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, POST + more + body)
+    answer = talk(gate.gateway_port, post(chat("copied"), name.encode() + b": " + evil + b"\r\n"))
     head = answer.split(b"\r\n\r\n")[0].lower()
     assert b"\r\nx-evil" not in head and b"\nx-evil" not in head, answer
     for seen in arrived(gate, "copied"):
@@ -219,8 +216,7 @@ def test_a_header_is_never_two(gate, name, evil):
 def test_a_model_name_is_never_a_header(gate):
     """A model's name comes back in messages only, and its control characters are escaped there."""
     body = json.dumps(chat_body("x\r\nx-evil: 1\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")).encode()
-    head = POST + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, head + body)
+    answer = talk(gate.gateway_port, post(body))
     assert answer.count(b"\r\n\r\n") == 1 and b"\r\nx-evil" not in answer
     assert statuses(answer.split(b"\r\n\r\n")[0]) == [404]
 
@@ -233,26 +229,18 @@ def bomb() -> bytes:
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip"])
 def test_packed_bodies_are_refused(gate, encoding):
     body = bomb() if "gzip" in encoding.lower() else chat("bomb")
-    more = b"content-encoding: " + encoding.encode() + b"\r\n"
-    more += b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, POST + more + body)
+    answer = talk(gate.gateway_port, post(body, b"content-encoding: " + encoding.encode() + b"\r\n"))
     assert statuses(answer)[:1] == [400] and b'"content-encoding"' in answer, answer
     assert arrived(gate, "bomb") == []
 
 
 def test_a_body_that_says_identity_or_nothing_is_read(gate):
-    for more, status in [(b"content-encoding: identity\r\n", 200), (b"", 200)]:
-        body = chat("plain")
-        more += b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        assert statuses(talk(gate.gateway_port, POST + more + body)) == [status]
+    for more in (b"content-encoding: identity\r\n", b""):
+        assert statuses(talk(gate.gateway_port, post(chat("plain"), more))) == [200]
     twice = b"content-encoding: identity\r\ncontent-encoding: gzip\r\n"
-    body = chat("plain")
-    twice += b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    assert statuses(talk(gate.gateway_port, POST + twice + body))[:1] == [400]
+    assert statuses(talk(gate.gateway_port, post(chat("plain"), twice)))[:1] == [400]
     # A bomb that does not say so is not JSON.
-    body = bomb()
-    silent = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    assert statuses(talk(gate.gateway_port, POST + silent + body)) == [400]
+    assert statuses(talk(gate.gateway_port, post(bomb()))) == [400]
 
 
 DEEP = 100_000
@@ -281,8 +269,7 @@ TEXTS = {
 def test_bodies_that_are_made_to_hurt(gate, text):
     body, status = TEXTS[text]
     body = body.replace(b"%s", MODEL.encode())
-    head = POST + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, head + body)
+    answer = talk(gate.gateway_port, post(body))
     assert statuses(answer) == [status], answer[:500]
     assert b'"invalid_request"' in answer
 
@@ -290,8 +277,7 @@ def test_bodies_that_are_made_to_hurt(gate, text):
 def test_many_members_are_read_once_and_pass(gate):
     more = {f"m{n}": n for n in range(20_000)}
     body = chat("many-members", **more)
-    head = POST + b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-    answer = talk(gate.gateway_port, head + body)
+    answer = talk(gate.gateway_port, post(body))
     assert statuses(answer) == [200], answer[:500]
 
 

@@ -81,14 +81,22 @@ pub fn plan(facts: &RequestFacts, edits: Edits<'_>) -> Plan {
 fn store_splice(facts: &RequestFacts, edit: StoreEdit) -> Option<Splice> {
     match (edit, &facts.store) {
         (StoreEdit::Leave, _) | (StoreEdit::Off, None) => None,
-        (StoreEdit::Off | StoreEdit::SayOff, Some(store)) => (!store.off).then(|| Splice {
-            at: store.span.clone(),
-            text: Cow::Borrowed("false"),
-        }),
-        (StoreEdit::SayOff, None) => Some(Splice {
-            at: facts.object_open..facts.object_open,
-            text: Cow::Borrowed("\"store\":false,"),
-        }),
+        (StoreEdit::Off | StoreEdit::SayOff, Some(store)) => {
+            (!store.off).then(|| off_splice(Some(&store.span), facts.object_open))
+        }
+        (StoreEdit::SayOff, None) => Some(off_splice(None, facts.object_open)),
+    }
+}
+
+/// Says not to store: in the place of what is said, or as the first of an object's members.
+fn off_splice(said: Option<&Range<usize>>, object_open: usize) -> Splice {
+    let (at, text) = match said {
+        Some(value) => (value.clone(), "false"),
+        None => (object_open..object_open, "\"store\":false,"),
+    };
+    Splice {
+        at,
+        text: Cow::Borrowed(text),
     }
 }
 
@@ -105,16 +113,7 @@ pub fn say_off(body: Vec<u8>) -> Vec<u8> {
     else {
         return body;
     };
-    let splice = match store {
-        Some(store) => Splice {
-            at: store.span,
-            text: Cow::Borrowed("false"),
-        },
-        None => Splice {
-            at: object_open..object_open,
-            text: Cow::Borrowed("\"store\":false,"),
-        },
-    };
+    let splice = off_splice(store.map(|store| store.span).as_ref(), object_open);
     let plan = Plan::new(vec![splice], body_len);
     plan.apply(&body).unwrap_or(body)
 }

@@ -161,7 +161,7 @@ fn each_condition_must_hold() {
 #[test]
 fn who_is_meant() {
     let roles = ["dev".to_owned(), "ops".to_owned()];
-    let who = Identity {
+    let who = Requester {
         tenant: "t",
         key: "k",
         roles: &roles,
@@ -182,7 +182,7 @@ fn who_is_meant() {
         };
         assert_eq!(rule.means(&who), meant, "{rule:?}");
     }
-    let nobody = Identity {
+    let nobody = Requester {
         tenant: "",
         key: "",
         roles: &[],
@@ -349,7 +349,7 @@ fn a_callers_own_roles_make_its_own_list() {
     assert_eq!(ask(&spec, "big"), "!default");
     let mut exchange = exchange(&spec, Endpoint::ChatCompletions);
     let roles = ["dev".to_owned()];
-    exchange.identified(&Identity {
+    exchange.identified(&Requester {
         tenant: "t",
         key: "",
         roles: &roles,
@@ -361,7 +361,7 @@ fn a_callers_own_roles_make_its_own_list() {
 
 #[test]
 fn more_rules_than_a_caller_may_have_let_nothing_pass() {
-    let who = Identity {
+    let who = Requester {
         tenant: "t",
         key: "k",
         roles: &[],

@@ -1,4 +1,5 @@
 use super::*;
+use crate::capability::Capability;
 use crate::score::TargetScore;
 use crate::snapshot::Snapshot;
 use crate::testing::demo;

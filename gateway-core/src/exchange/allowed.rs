@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use super::Exchange;
-use crate::access::{Alive, Asked, Breach, Ceiling, Denied, Grant, Head, Identity, ProviderSet};
+use crate::access::{Alive, Asked, Breach, Ceiling, Denied, Grant, Head, ProviderSet, Requester};
 use crate::limit::Nanos;
 use crate::record::Endpoint;
 use crate::reject::{Reject, RejectCode};
@@ -28,7 +28,7 @@ pub(super) struct Allowed {
 impl Exchange {
     /// The caller's roles are its own, not its key's: its list of rules is made now. Before
     /// [`Exchange::check_access`].
-    pub fn identified(&mut self, who: &Identity<'_>) {
+    pub fn identified(&mut self, who: &Requester<'_>) {
         let spec = &self.policy.snapshot().access;
         if !spec.is_empty() {
             self.allowed = Some(Allowed {

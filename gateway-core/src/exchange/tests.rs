@@ -5,8 +5,10 @@ use crate::compliance::Requirement;
 use crate::decide::{Facts, decide};
 use crate::money::MicroUsd;
 use crate::priority::Priority;
-use crate::record::{Allowance, Charge, Outcome, Settlement, Shadow, UsageSource};
-use crate::snapshot::ProviderId;
+use crate::record::{
+    Allowance, Charge, Outcome, RateLimits, Settlement, Shadow, Usage, UsageSource,
+};
+use crate::snapshot::{ProviderId, TargetId};
 use crate::testing::demo;
 use proptest::prelude::*;
 

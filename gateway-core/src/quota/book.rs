@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::estimate::{Estimate, Spend};
-use super::hash::NameHash;
+use super::asked::Asked;
+use super::estimate::Spend;
 use super::message::{CounterReport, QuotaAnswer};
-use super::slot::{Slot, SlotKey, Subject};
+use super::refusal::{Cause, Refusal, keep_longest, refused, rest_ms};
+use super::slot::{Slot, SlotKey};
 use super::spec::{Downgrade, LimitSpec, Mode, OnStoreDown, Unit};
 use super::window::Span;
 use crate::limit::Nanos;
-use crate::policy::Policy;
-use crate::snapshot::ModelId;
 
 /// Most counters that a worker has open; a request of one more is judged as if the store were down.
 const MOST_SLOTS: usize = 16_384;
@@ -21,21 +20,6 @@ const MOST_REPORTED: usize = 1_024;
 
 /// After the store did not answer, requests do not wait for it again for so long.
 const DOWN_NANOS: Nanos = 1_000_000_000;
-
-const NANOS_PER_S: Nanos = 1_000_000_000;
-
-/// Who asks for what.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// The policy that serves the request.
-    pub policy: &'a Policy,
-    /// Index of its key.
-    pub key: u32,
-    /// The model.
-    pub model: ModelId,
-    /// What it may use.
-    pub estimate: Estimate,
-}
 
 /// What has been tried for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,30 +53,6 @@ pub struct Reservation {
 #[derive(Debug, Default)]
 #[must_use = "a request must stop waiting"]
 pub struct Wait(Vec<(SlotKey, u64)>);
-
-/// Why a request is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The limit's name.
-    pub limit: String,
-    /// What is limited.
-    pub of: Unit,
-    /// When it makes sense to come back, milliseconds.
-    pub retry_after_ms: u64,
-    /// Not for want of it: the store did not answer, or the price is not known.
-    pub cause: Cause,
-}
-
-/// What stands against a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The limit is reached.
-    Reached,
-    /// The store does not answer.
-    StoreDown,
-    /// A target has no known price.
-    NoPrice,
-}
 
 /// What the book says of a request.
 #[derive(Debug)]
@@ -160,7 +120,7 @@ impl Book {
                 }
                 continue;
             };
-            let (key, span) = slot_key(asked, spec, now);
+            let (key, span) = asked.slot_key(spec, now);
             let judged = match self.slot(asked, spec, (key, span)) {
                 Some(slot) => {
                     slot.expire(now);
@@ -244,7 +204,7 @@ impl Book {
             if spec.at.is_empty() {
                 continue;
             }
-            let (key, _) = slot_key(asked, spec, now);
+            let (key, _) = asked.slot_key(spec, now);
             let percent = self.slots.get(&key).map_or(0, |slot| slot.percent);
             let step = spec.at.iter().rev().find(|step| step.percent <= percent);
             if let Some(step) = step
@@ -265,7 +225,7 @@ impl Book {
     ) -> impl Iterator<Item = Known> + 'a {
         let limits = asked.policy.limits_of(asked.key, asked.model);
         limits.filter(|spec| !spec.dry_run).map(move |spec| {
-            let (key, span) = slot_key(asked, spec, now);
+            let (key, span) = asked.slot_key(spec, now);
             let slot = self.slots.get(&key);
             Known {
                 of: spec.of,
@@ -372,7 +332,7 @@ impl Book {
             Entry::Vacant(_) if is_full => None,
             Entry::Vacant(free) => {
                 self.opened = self.opened.wrapping_add(1);
-                let slot = Slot::open(subject(asked, spec), spec, (span, self.opened));
+                let slot = Slot::open(asked.subject(spec), spec, (span, self.opened));
                 Some(free.insert(slot))
             }
         }
@@ -427,71 +387,5 @@ fn without_store(spec: &LimitSpec, is_full: bool) -> Judged {
         // Without a slot there is no share to keep to.
         OnStoreDown::Degrade if is_full => Judged::Refused(Cause::StoreDown),
         OnStoreDown::Allow | OnStoreDown::Degrade => Judged::Unchecked,
-    }
-}
-
-fn slot_key(asked: &Asked<'_>, spec: &LimitSpec, now: Nanos) -> (SlotKey, Span) {
-    let calendars = &asked.policy.snapshot().quota.calendars;
-    let span = spec.window.at(now / NANOS_PER_S, calendars);
-    let mut name = NameHash::NEW.with(&spec.name);
-    let key = asked.policy.key(asked.key);
-    if spec.per.tenant {
-        name = name.with(key.map_or("", |key| &key.tenant));
-    }
-    if spec.per.key {
-        name = name.with(key.map_or("", |key| &key.id));
-    }
-    if spec.per.model {
-        name = name.with(asked.policy.model(asked.model).map_or("", |m| &m.name));
-    }
-    let key = SlotKey {
-        name,
-        start_s: span.start_s,
-    };
-    (key, span)
-}
-
-fn subject(asked: &Asked<'_>, spec: &LimitSpec) -> Subject {
-    let key = asked.policy.key(asked.key);
-    let model = asked.policy.model(asked.model);
-    let part = |wanted: bool, name: Option<&String>| match wanted {
-        true => name.cloned().unwrap_or_default(),
-        false => String::new(),
-    };
-    Subject {
-        limit: spec.name.clone(),
-        tenant: part(spec.per.tenant, key.map(|key| &key.tenant)),
-        key: part(spec.per.key, key.map(|key| &key.id)),
-        model: part(spec.per.model, model.map(|model| &model.name)),
-    }
-}
-
-fn refused(spec: &LimitSpec, cause: Cause, retry_after_ms: u64) -> Refusal {
-    Refusal {
-        limit: spec.name.clone(),
-        of: spec.of,
-        retry_after_ms,
-        cause,
-    }
-}
-
-/// Of several refusals the one that lasts longest is the one to tell.
-fn keep_longest(kept: &mut Option<Refusal>, other: Refusal) {
-    if kept
-        .as_ref()
-        .is_none_or(|kept| kept.retry_after_ms < other.retry_after_ms)
-    {
-        *kept = Some(other);
-    }
-}
-
-fn rest_ms(span: Span, cause: Cause, now: Nanos) -> u64 {
-    const SOON_MS: u64 = 1_000;
-    match (cause, span.end_s) {
-        (Cause::Reached, end_s) if end_s < u64::MAX => {
-            let end_ms = end_s.saturating_mul(1_000);
-            end_ms.saturating_sub(now / 1_000_000).max(1)
-        }
-        (Cause::Reached | Cause::StoreDown | Cause::NoPrice, _) => SOON_MS,
     }
 }

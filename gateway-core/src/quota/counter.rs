@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::message::{CounterGrant, CounterReport};
+use crate::left_out::is_default;
 
 /// Most leases of one counter; a worker beyond them is granted nothing.
 const MOST_LEASES: usize = 2_048;
@@ -102,7 +103,7 @@ pub struct Counter {
     #[serde(rename = "e", skip_serializing_if = "std::ops::Not::not")]
     exhausted: bool,
     /// Until when what workers do not need is called back, milliseconds.
-    #[serde(rename = "w", skip_serializing_if = "is_zero")]
+    #[serde(rename = "w", skip_serializing_if = "is_default")]
     recall_until_ms: u64,
 }
 
@@ -297,14 +298,6 @@ impl Counter {
             keep
         });
     }
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference; in Wasm that is the smaller one"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// The total to grant, and whether there was not enough.

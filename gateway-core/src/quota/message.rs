@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::left_out::is_default;
+
 /// From a worker: the counters that changed, whose lease is to be renewed, or that a request waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaReport {
@@ -53,19 +55,11 @@ pub struct CounterReport {
     /// The least that one of them needs.
     pub least: u64,
     /// Requests that a dry run would have refused.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub would_refuse: u64,
     /// The worker forgets the counter when this has been heard.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference; in Wasm that is the smaller one"
-)]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 /// From the sidecar: one grant per counter of the report, in its order; `None` where the limit is not

@@ -7,6 +7,7 @@
 //! changes nothing. `docs/limits.md` states by how much a limit can be exceeded, and
 //! `quota/tests.rs` proves it.
 
+mod asked;
 mod book;
 mod counter;
 mod estimate;
@@ -14,17 +15,20 @@ mod hash;
 mod headers;
 mod index;
 mod message;
+mod refusal;
 mod slot;
 mod spec;
 mod told;
 mod window;
 
-pub use book::{Ask, Asked, Book, Cause, Hold, Known, Refusal, Reservation, Verdict, Wait};
+pub use asked::Asked;
+pub use book::{Ask, Book, Hold, Known, Reservation, Verdict, Wait};
 pub use counter::{Counter, Lease, Terms};
 pub use estimate::{DEFAULT_OUTPUT_TOKENS, Estimate, Spend, estimate};
 pub use headers::{Dialect, limit_headers};
 pub use index::LimitIndex;
 pub use message::{CounterGrant, CounterReport, QuotaAnswer, QuotaReport};
+pub use refusal::{Cause, Refusal};
 pub use slot::SlotKey;
 pub use spec::{Downgrade, LimitSpec, Mode, OnStoreDown, Only, Per, QuotaSpec, Step, Unit};
 pub use told::told_headers;

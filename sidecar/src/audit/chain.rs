@@ -1,11 +1,12 @@
 //! One line, and what ties it to the one before.
 
 use std::fmt::Write as _;
+use std::io::{self, BufRead, Read as _};
 
 use crate::digest;
 
 /// Longest line, bytes.
-pub(super) const LINE_LIMIT_BYTES: usize = 256 * 1024;
+const LINE_LIMIT_BYTES: usize = 256 * 1024;
 const HEX_DIGITS: usize = 64;
 const HASH: &str = ",\"hash\":\"";
 const END: &str = "\"}";
@@ -63,6 +64,31 @@ pub(super) fn write(link: &Link, at_ms: u64, event: &str, out: &mut String) -> L
     out.push_str(END);
     out.push('\n');
     Link { sequence, hash }
+}
+
+/// A line as it stands in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// There is no more.
+    Nothing,
+    /// One that ends with a line feed, which is taken off.
+    Ended,
+    /// One that does not, by the end of the file or of what a line may be long.
+    Unended,
+}
+
+/// Reads the next line into `line`, as far as a line may be long.
+pub(super) fn next_line(file: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Read> {
+    line.clear();
+    let read = file
+        .by_ref()
+        .take(LINE_LIMIT_BYTES as u64)
+        .read_until(b'\n', line)?;
+    Ok(match line.pop_if(|byte| *byte == b'\n') {
+        Some(_) => Read::Ended,
+        None if read == 0 => Read::Nothing,
+        None => Read::Unended,
+    })
 }
 
 /// Reads a line without its line feed; `None` when it is not what [`write`] wrote.

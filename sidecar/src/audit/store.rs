@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::json;
 
-use super::chain::{self, LINE_LIMIT_BYTES, Link};
+use super::chain::{self, Link, Read};
 use super::event::Event;
 use super::files;
 use crate::digest;
@@ -297,10 +297,7 @@ impl Store {
 /// When the first line of a file was written, and the digest that it follows.
 fn head_of(path: &Path) -> io::Result<Option<(u64, String)>> {
     let mut line = Vec::new();
-    let file = BufReader::new(File::open(path)?);
-    file.take(LINE_LIMIT_BYTES as u64)
-        .read_until(b'\n', &mut line)?;
-    line.pop_if(|byte| *byte == b'\n');
+    chain::next_line(&mut BufReader::new(File::open(path)?), &mut line)?;
     Ok(chain::read(&line).map(|entry| (entry.at_ms, entry.previous.to_owned())))
 }
 
@@ -330,16 +327,12 @@ fn scan(path: &Path, seen: &mut BTreeMap<String, u64>) -> io::Result<Scanned> {
     let mut line = Vec::new();
     let mut number = 0;
     loop {
-        line.clear();
         number += 1;
-        let read = file
-            .by_ref()
-            .take(LINE_LIMIT_BYTES as u64)
-            .read_until(b'\n', &mut line)?;
-        if read == 0 {
-            return Ok(scanned);
-        }
-        let is_ended = line.pop_if(|byte| *byte == b'\n').is_some();
+        let is_ended = match chain::next_line(&mut file, &mut line)? {
+            Read::Nothing => return Ok(scanned),
+            Read::Ended => true,
+            Read::Unended => false,
+        };
         let entry = chain::read(&line);
         let entry =
             entry.filter(|entry| scanned.link.as_ref().is_none_or(|link| entry.follows(link)));
@@ -374,10 +367,7 @@ fn scan(path: &Path, seen: &mut BTreeMap<String, u64>) -> io::Result<Scanned> {
 fn is_marked(file: &mut BufReader<File>, torn: &[u8]) -> io::Result<bool> {
     let position = file.stream_position()?;
     let mut next = Vec::new();
-    file.by_ref()
-        .take(LINE_LIMIT_BYTES as u64)
-        .read_until(b'\n', &mut next)?;
-    next.pop_if(|byte| *byte == b'\n');
+    chain::next_line(file, &mut next)?;
     file.seek(SeekFrom::Start(position))?;
     Ok(chain::read(&next).is_some_and(|entry| super::verify::marks(entry.event, torn)))
 }

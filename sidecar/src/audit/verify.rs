@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::chain::{self, Entry, LINE_LIMIT_BYTES, Link};
+use super::chain::{self, Entry, Link, Read};
 use super::files;
 use crate::digest;
 
@@ -142,16 +142,12 @@ impl Reader<'_> {
         let (mut line, mut number) = (Vec::new(), 0);
         self.verdict.files += 1;
         loop {
-            line.clear();
-            let read = file
-                .by_ref()
-                .take(LINE_LIMIT_BYTES as u64)
-                .read_until(b'\n', &mut line);
-            if read.map_err(io)? == 0 {
+            let read = chain::next_line(&mut file, &mut line).map_err(io)?;
+            if read == Read::Nothing {
                 break;
             }
             number += 1;
-            if line.pop_if(|byte| *byte == b'\n').is_none() {
+            if read == Read::Unended {
                 if is_last && self.is_being_written {
                     break;
                 }

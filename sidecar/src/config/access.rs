@@ -1,6 +1,6 @@
 //! `access`, typed.
 
-use ark_gateway_core::access::{Ceiling, Effect, Network, ProviderSet};
+use ark_gateway_core::access::{Ceiling, Effect, Network, ProviderSet, Who};
 use ark_gateway_core::priority::Priority;
 use ark_gateway_core::record::Endpoint;
 
@@ -42,6 +42,17 @@ pub struct WhoConfig {
     pub keys: Vec<String>,
     /// Roles.
     pub roles: Vec<String>,
+}
+
+impl WhoConfig {
+    /// What the filter and the sidecar judge by.
+    pub(super) fn compiled(&self) -> Who {
+        Who {
+            tenants: self.tenants.clone(),
+            keys: self.keys.clone(),
+            roles: self.roles.clone(),
+        }
+    }
 }
 
 /// A rule's `hours`.

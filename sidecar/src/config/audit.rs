@@ -1,6 +1,6 @@
 //! `audit`, typed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// `audit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,9 +52,8 @@ impl AuditPlace {
             Self::Off => None,
             Self::Dir(dir) => Some(dir.clone()),
             Self::State => {
-                let named = state.and_then(|state| state.split(':').next());
-                let state = Path::new(named.unwrap_or("/var/lib/ark"));
-                state.is_dir().then(|| state.join("audit"))
+                let directory = crate::ledger::state_directory(state)?;
+                Some(directory.join("audit"))
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ark_gateway_core::access::{AccessRule, AccessSpec, Hours, Identity, Offset, Who};
+use ark_gateway_core::access::{AccessRule, AccessSpec, Hours, Offset, Requester};
 use ark_gateway_core::compliance::Vocabulary;
 use ark_gateway_core::snapshot::{KeySpec, ModelId, ModelSpec};
 use jiff::Timestamp;
@@ -53,7 +53,7 @@ pub(super) fn compile_access(
     let mut known: BTreeMap<Vec<u16>, u32> = BTreeMap::new();
     let roles = roles_of(config);
     for key in keys.iter_mut().filter(|key| key.tenant != PROBER) {
-        let who = Identity {
+        let who = Requester {
             tenant: &key.tenant,
             key: &key.id,
             roles: roles.get(key.id.as_str()).copied().unwrap_or_default(),
@@ -86,11 +86,7 @@ fn compile_rule(
     AccessRule {
         name: rule.name.clone(),
         effect: rule.effect,
-        who: Who {
-            tenants: rule.who.tenants.clone(),
-            keys: rule.who.keys.clone(),
-            roles: rule.who.roles.clone(),
-        },
+        who: rule.who.compiled(),
         models: rule.models.as_ref().map(|names| {
             let mut ids: Vec<ModelId> = names.iter().filter_map(model).collect();
             ids.sort_unstable();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ark_gateway_core::access::{Identity, Who};
+use ark_gateway_core::access::Requester;
 use ark_gateway_core::guard::{GuardRule, GuardSpec};
 use ark_gateway_core::snapshot::{KeySpec, ModelId, ModelSpec};
 
@@ -27,7 +27,7 @@ pub(super) fn compile_guard(
     let spec = GuardSpec(config.guard.iter().map(|own| rule(own, &ids)).collect());
     let roles = roles_of(config);
     for key in keys.iter_mut().filter(|key| key.tenant != PROBER) {
-        key.guards = spec.concerning(&Identity {
+        key.guards = spec.concerning(&Requester {
             tenant: &key.tenant,
             key: &key.id,
             roles: roles.get(key.id.as_str()).copied().unwrap_or_default(),
@@ -39,11 +39,7 @@ pub(super) fn compile_guard(
 fn rule(own: &GuardConfig, ids: &BTreeMap<&str, ModelId>) -> GuardRule {
     GuardRule {
         name: own.name.clone(),
-        who: Who {
-            tenants: own.who.tenants.clone(),
-            keys: own.who.keys.clone(),
-            roles: own.who.roles.clone(),
-        },
+        who: own.who.compiled(),
         models: own.models.as_ref().map(|names| {
             let known = names.iter().filter_map(|name| ids.get(name.as_str()));
             let mut models: Vec<ModelId> = known.copied().collect();

@@ -105,13 +105,16 @@ pub(super) fn unheld(who: &WhoConfig, keys: &[Known<'_>]) -> Doubt {
     Some((message, format!("did you mean {near}?")))
 }
 
+/// The keys that it means, if there are any and nobody else is: roles may come from tokens.
+pub(super) fn all_meant<'a>(who: &WhoConfig, keys: &'a [Known<'a>]) -> Option<Vec<&'a Known<'a>>> {
+    let meant: Vec<&Known<'_>> = keys.iter().filter(|k| k.is_meant(who)).collect();
+    (!meant.is_empty() && who.roles.is_empty()).then_some(meant)
+}
+
 /// All keys that it means are barred from its models, or from its priorities, by what they say
 /// themselves.
 fn of_no_key(rule: &AccessConfig, keys: &[Known<'_>]) -> Doubt {
-    let meant: Vec<&Known<'_>> = keys.iter().filter(|k| k.is_meant(&rule.who)).collect();
-    if meant.is_empty() || !rule.who.roles.is_empty() {
-        return None;
-    }
+    let meant = all_meant(&rule.who, keys)?;
     let uses = |known: &&&Known<'_>| match (&known.key.models, &rule.models) {
         (KeyModelsConfig::Named(own), Some(models)) => own.iter().any(|m| models.contains(m)),
         (KeyModelsConfig::All, _) | (_, None) => true,

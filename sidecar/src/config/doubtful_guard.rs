@@ -1,6 +1,8 @@
 //! Guards that can never match.
 
-use super::doubtful_access::{Doubt, Known, all_among, keys_of, nobody, takes_everybody, unheld};
+use super::doubtful_access::{
+    Doubt, Known, all_among, all_meant, keys_of, nobody, takes_everybody, unheld,
+};
 use super::guard::GuardConfig;
 use super::{Config, KeyModelsConfig, Problem};
 
@@ -25,10 +27,7 @@ pub(super) fn warn_of_guards(config: &Config, warnings: &mut Vec<Problem>) {
 /// All keys that it means are barred from its models, and from all that these stand in for.
 fn of_no_key(config: &Config, guard: &GuardConfig, keys: &[Known<'_>]) -> Doubt {
     let models = guard.models.as_ref()?;
-    let meant: Vec<&Known<'_>> = keys.iter().filter(|k| k.is_meant(&guard.who)).collect();
-    if meant.is_empty() || !guard.who.roles.is_empty() {
-        return None;
-    }
+    let meant = all_meant(&guard.who, keys)?;
     let leads = |name: &String| {
         let model = config.models.iter().find(|model| model.name == *name);
         let others = model.map_or(&[][..], |model| model.rules.fallback.as_slice());

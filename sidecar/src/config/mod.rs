@@ -1,6 +1,7 @@
 //! `ark.yaml`: read strictly, reported completely, compiled once into a snapshot.
 
 mod access;
+mod admin;
 mod audit;
 mod capable;
 mod catalogue;
@@ -18,14 +19,17 @@ mod endpoint;
 mod guard;
 mod identity;
 mod key_pages;
+mod ledger;
 mod limits;
 mod moment;
 mod node;
 mod postgres;
+mod prices;
 mod problem;
 mod read;
 mod rules;
 mod shape;
+mod tenant;
 mod tls;
 mod vendor;
 mod words;
@@ -39,6 +43,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 pub use access::{AccessConfig, HoursConfig, WhoConfig};
+pub use admin::{AdminConfig, AdminTokenConfig, Role};
 pub use audit::{AuditConfig, AuditPlace};
 pub(crate) use catalogue::file_of;
 pub use catalogue::parse_at;
@@ -52,22 +57,23 @@ pub use identity::{
     JwksConfig, JwtConfig, ListenerTlsConfig,
 };
 pub use key_pages::KeyPages;
+pub use ledger::{Durability, LedgerConfig, LedgerSpool, LedgerStore, OnLedgerFailure};
 pub use limits::{
     DowngradeConfig, LimitAlertsConfig, LimitConfig, LimitsStoreConfig, StepConfig, StorePlace,
     Stretch, WindowConfig,
 };
 pub use postgres::{PostgresConfig, PostgresTls};
+pub use prices::{CeilingConfig, Currency, PriceConfig, PricesConfig, UnknownPriceConfig};
 pub use problem::{Problem, Problems};
 pub use read::prober;
 pub use rules::{CanaryConfig, DrainConfig, PromoteConfig, RulesConfig};
 pub use shape::{
-    AdminConfig, AdminTokenConfig, AuthConfig, AwsConfig, AwsCredentialsConfig, CeilingConfig,
-    CommandConfig, Config, CredentialConfig, Currency, Durability, GatewayConfig, HedgeConfig,
-    KeyConfig, KeyModelsConfig, LedgerConfig, LedgerSpool, LedgerStore, ModelConfig,
-    ModelTimeoutsConfig, OnLedgerFailure, PriceConfig, PricesConfig, ProbeConfig, ProviderConfig,
-    ProviderLimitsConfig, ProviderTimeoutsConfig, RequiresConfig, Role, ShadowConfig, TargetConfig,
-    TenantConfig, TlsConfig, TlsVersion, UnknownPriceConfig,
+    AuthConfig, AwsConfig, AwsCredentialsConfig, CommandConfig, Config, CredentialConfig,
+    GatewayConfig, HedgeConfig, ModelConfig, ModelTimeoutsConfig, ProbeConfig, ProviderConfig,
+    ProviderLimitsConfig, ProviderTimeoutsConfig, RequiresConfig, ShadowConfig, TargetConfig,
+    TlsConfig, TlsVersion,
 };
+pub use tenant::{KeyConfig, KeyModelsConfig, TenantConfig};
 pub use tls::{AdminCertificateConfig, AdminTlsConfig, CertifiedAs, ClientTlsConfig};
 
 /// Why a file gave no [`Config`].

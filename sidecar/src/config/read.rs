@@ -12,6 +12,7 @@ mod identity;
 mod ledger;
 mod limit;
 mod model;
+mod names;
 mod overload;
 mod own_tls;
 mod price;
@@ -22,22 +23,22 @@ mod tags;
 mod tenant;
 mod tls;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use ark_gateway_core::snapshot::ProviderKind;
 use serde_json::{Value, json};
 
+use super::admin::AdminConfig;
 use super::identity::IdentityConfig;
+use super::ledger::LedgerConfig;
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
 use super::node::{Fields, Node, Sink};
-use super::shape::{
-    AdminConfig, Config, Currency, GatewayConfig, KeyConfig, LedgerConfig, PricesConfig,
-    TenantConfig,
-};
+use super::prices::PricesConfig;
+use super::shape::{Config, GatewayConfig};
+use super::tenant::{KeyConfig, TenantConfig};
 use super::words::{is_model_name, is_name, is_pasted_key, nearest, quoted};
 use crate::probing::PROBER;
+use names::{Made, Names};
 
 /// Most of anything that a file lists; a snapshot's ids are 16 bits wide.
 const MOST_PROVIDERS: usize = 256;
@@ -125,11 +126,7 @@ fn read_version(node: &Node<'_>) -> Option<()> {
 /// Reads one key; `None` exactly when `sink` has a problem.
 pub(super) fn read_key(entry: &Value, config: &Config, sink: &Sink) -> Option<KeyConfig> {
     report_pasted_keys(entry, "", sink);
-    let names = Names {
-        models: config.models.iter().map(|m| m.name.clone()).collect(),
-        ..Names::of(&Value::Null)
-    };
-    tenant::read_key(&Node::root(entry, sink), &names)
+    tenant::read_key(&Node::root(entry, sink), &Names::in_force(config))
 }
 
 fn read_tenant(node: &Node<'_>, names: &Names) -> Option<TenantConfig> {
@@ -227,104 +224,6 @@ fn read_listen(node: &Node<'_>) -> Option<SocketAddr> {
             "write it as 127.0.0.1:8080, or 0.0.0.0:8080 for every interface",
         ),
     }
-}
-
-/// What the file defines, right or wrong: so that one bad provider does not also make every
-/// reference to it wrong. And what has been claimed so far, so that duplicates are seen.
-struct Names {
-    providers: Vec<String>,
-    kinds: BTreeMap<String, Made>,
-    models: Vec<String>,
-    /// Regions of providers.
-    regions: Vec<String>,
-    /// Groups of them.
-    groups: Vec<String>,
-    certifications: Vec<String>,
-    /// Currencies that have a rate.
-    currencies: Vec<Currency>,
-    tenants: Vec<String>,
-    keys: Vec<String>,
-    /// Whether a key's rights may be had without a key.
-    has_identity: bool,
-    claimed: RefCell<BTreeMap<(&'static str, String), String>>,
-}
-
-/// What decides on what a provider's models can do.
-#[derive(Clone)]
-struct Made {
-    kind: ProviderKind,
-    vendor: Option<String>,
-    /// It has OpenAI's Responses beside Chat Completions.
-    responses: bool,
-}
-
-impl Names {
-    fn of(document: &Value) -> Self {
-        let names = |list: &str| {
-            let items = document.get(list).and_then(Value::as_array);
-            let items = items.map(Vec::as_slice).unwrap_or_default().iter();
-            items
-                .filter_map(|item| item.get("name")?.as_str())
-                .map(str::to_owned)
-                .collect()
-        };
-        Self {
-            providers: names("providers"),
-            kinds: kinds_of(document),
-            models: names("models"),
-            regions: compliance::regions_of(document),
-            groups: compliance::groups_of(document),
-            certifications: compliance::certifications_of(document),
-            currencies: price::currencies_of(document),
-            tenants: names("tenants"),
-            keys: key_ids(document),
-            has_identity: document.get("identity").is_some(),
-            claimed: RefCell::default(),
-        }
-    }
-
-    /// Takes a word that must be unique among its kind.
-    fn claim(&self, kind: &'static str, word: &str, node: &Node<'_>) -> Option<()> {
-        let mut claimed = self.claimed.borrow_mut();
-        match claimed.get(&(kind, word.to_owned())) {
-            Some(first) => node.problem(format!("this {kind} is already at {first}")),
-            None => {
-                claimed.insert((kind, word.to_owned()), node.path().to_owned());
-                Some(())
-            }
-        }
-    }
-}
-
-fn key_ids(document: &Value) -> Vec<String> {
-    let list = |value: &Value, name: &str| {
-        let items = value.get(name).and_then(Value::as_array);
-        items.cloned().unwrap_or_default()
-    };
-    let tenants = list(document, "tenants");
-    let keys = tenants.iter().flat_map(|tenant| list(tenant, "keys"));
-    keys.filter_map(|key| Some(key.get("id")?.as_str()?.to_owned()))
-        .collect()
-}
-
-fn kinds_of(document: &Value) -> BTreeMap<String, Made> {
-    let items = document.get("providers").and_then(Value::as_array);
-    let items = items.map(Vec::as_slice).unwrap_or_default().iter();
-    let made = items.filter_map(|item| {
-        let text = |field: &str| item.get(field).and_then(Value::as_str);
-        let kind = text("kind")?;
-        let (_, kind) = provider::kind::KINDS
-            .iter()
-            .find(|(name, _)| *name == kind)?;
-        let vendor = text("vendor");
-        let made = Made {
-            kind: *kind,
-            responses: api::has_responses(*kind, vendor, text("api_version")),
-            vendor: vendor.map(str::to_owned),
-        };
-        Some((text("name")?.to_owned(), made))
-    });
-    made.collect()
 }
 
 /// The name of one of `defined`.

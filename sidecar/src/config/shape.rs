@@ -1,29 +1,25 @@
 //! What the operator wrote, typed: one struct per block of `ark.yaml`, defaults filled in.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use ark_gateway_core::capability::Capabilities;
 use ark_gateway_core::compliance::Retention;
-use ark_gateway_core::money::{MicroUsd, MicroUsdPerMillion, Price};
+use ark_gateway_core::money::MicroUsd;
 use ark_gateway_core::priority::{Priority, PrioritySpec};
-use ark_gateway_core::snapshot::{
-    FailOverOn, OnLoss, Order, ProviderKind, RequestLimit, TargetApi, Tier,
-};
+use ark_gateway_core::snapshot::{FailOverOn, OnLoss, Order, ProviderKind, TargetApi, Tier};
 
 use super::access::AccessConfig;
-use super::date::Date;
+use super::admin::AdminConfig;
 use super::endpoint::Endpoint;
 use super::guard::GuardConfig;
 use super::identity::{IdentityConfig, ListenerTlsConfig};
+use super::ledger::LedgerConfig;
 use super::limits::{LimitAlertsConfig, LimitConfig, LimitsStoreConfig};
-use super::postgres::PostgresConfig;
+use super::prices::{PriceConfig, PricesConfig, UnknownPriceConfig};
 use super::rules::{DrainConfig, RulesConfig};
-use super::tls::{AdminCertificateConfig, AdminTlsConfig};
-use crate::prices::Catalogue;
+use super::tenant::TenantConfig;
 
 /// A valid `ark.yaml`: every reference resolves and every value is within its range.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,70 +56,6 @@ pub struct Config {
     pub access: Vec<AccessConfig>,
     /// What is looked for in the content of requests, in the operator's order; names are unique.
     pub guard: Vec<GuardConfig>,
-}
-
-/// `prices`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct PricesConfig {
-    /// The catalogue's file, as the operator wrote it.
-    pub file: Option<PathBuf>,
-    /// The catalogue that was read from there.
-    pub catalogue: Option<Arc<Catalogue>>,
-    /// How much of a currency a US dollar buys, in millionths.
-    pub per_usd: BTreeMap<Currency, u64>,
-    /// What happens without a price, where a model does not say.
-    pub unknown_price: UnknownPriceConfig,
-}
-
-/// `unknown_price`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnknownPriceConfig {
-    /// The target is not used.
-    Deny,
-    /// It is used, and its cost stays unknown.
-    Allow,
-    /// It is used, and charged like the dearest known price of its model, or else of all models; without
-    /// any, its cost stays unknown.
-    #[default]
-    Dearest,
-    /// It is used, and charged this.
-    Ceiling(CeilingConfig),
-}
-
-/// A stated `ceiling`, in millionths of its currency per million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CeilingConfig {
-    /// Its currency.
-    pub currency: Currency,
-    /// For prompt tokens.
-    pub input: MicroUsdPerMillion,
-    /// For completion tokens.
-    pub output: MicroUsdPerMillion,
-}
-
-/// A currency, ISO 4217.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Currency([u8; 3]);
-
-impl Currency {
-    /// The one that costs are counted in.
-    pub const USD: Self = Self(*b"USD");
-
-    /// Three capital letters.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let letters: [u8; 3] = text.as_bytes().try_into().ok()?;
-        let is_code = letters.iter().all(u8::is_ascii_uppercase);
-        is_code.then_some(Self(letters))
-    }
-}
-
-impl fmt::Display for Currency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|letter| write!(f, "{}", char::from(*letter)))
-    }
 }
 
 /// `requires`: what is required of a provider. Its names are those of regions, groups and certifications
@@ -401,185 +333,10 @@ pub struct TargetConfig {
     pub api: TargetApi,
 }
 
-/// A target's `price`: a list price in a currency, neither converted nor multiplied yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PriceConfig {
-    /// The list price, in millionths of `currency` per million tokens.
-    pub list: Price,
-    /// Its currency.
-    pub currency: Currency,
-    /// First day on which it is valid; `None` for always.
-    pub valid_from: Option<Date>,
-    /// Last day on which it is valid; `None` for until further notice.
-    pub valid_until: Option<Date>,
-}
-
 impl ModelConfig {
     /// Every target that is ever sent anything for this model, a shadow's included.
     pub fn all_targets(&self) -> impl Iterator<Item = &TargetConfig> {
         let shadow = self.shadow.iter().map(|shadow| &shadow.target);
         self.targets.iter().chain(shadow)
     }
-}
-
-impl PriceConfig {
-    /// Whether the price is valid on `day`, both ends included.
-    #[must_use]
-    pub fn is_valid_on(&self, day: Date) -> bool {
-        self.valid_from.is_none_or(|from| from <= day)
-            && self.valid_until.is_none_or(|until| day <= until)
-    }
-}
-
-/// One of `tenants`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TenantConfig {
-    /// Its name.
-    pub name: String,
-    /// What it requires of a provider, for all its keys.
-    pub requires: RequiresConfig,
-    /// Whether providers may store what it sends, where its requests ask them to.
-    pub may_store: bool,
-    /// Its keys.
-    pub keys: Vec<Arc<KeyConfig>>,
-}
-
-/// One of a tenant's `keys`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyConfig {
-    /// Its public name, unique among all tenants.
-    pub id: String,
-    /// SHA-256 of the key, 64 lower-case hex digits; empty where only [`Config::identity`] gives its rights.
-    pub sha256: String,
-    /// Models it may use.
-    pub models: KeyModelsConfig,
-    /// Priority of its requests when they do not say.
-    pub priority: Priority,
-    /// Priorities that its requests may ask for, most urgent first, the default included.
-    pub priorities: Vec<Priority>,
-    /// Whether `x-ark-provider` may pin a provider.
-    pub may_pin: bool,
-    /// Whether `x-ark-explain` shows it how its requests are routed.
-    pub may_explain: bool,
-    /// Its request limit.
-    pub limit: Option<RequestLimit>,
-    /// From when on it is refused: after its last day `valid_until`, or as the admin API was told;
-    /// seconds since the Unix epoch.
-    pub expires_at_s: Option<u64>,
-    /// What it requires of a provider, on top of what its tenant does.
-    pub requires: RequiresConfig,
-    /// Its roles, for the rules of `access`.
-    pub roles: Vec<String>,
-}
-
-/// `admin`: who may use the admin API.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AdminConfig {
-    /// Ids and digests are unique.
-    pub tokens: Vec<AdminTokenConfig>,
-    /// Whose certificates say who they are.
-    pub certificates: Vec<AdminCertificateConfig>,
-    /// TLS of the admin port; without it is plain HTTP.
-    pub tls: Option<AdminTlsConfig>,
-}
-
-/// One of `admin`'s `tokens`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AdminTokenConfig {
-    /// Whose it is, as the audit log names it.
-    pub id: String,
-    /// SHA-256 of the token, 64 lower-case hex digits.
-    pub sha256: String,
-    /// What its holder may do.
-    pub role: Role,
-}
-
-/// What a caller of the admin API may do; each may also do what those before it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Read.
-    Viewer,
-    /// Change how requests are routed.
-    Operator,
-    /// Make and revoke keys.
-    Admin,
-}
-
-impl Role {
-    /// Its word in `ark.yaml`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// A key's `models`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyModelsConfig {
-    /// `["*"]`.
-    All,
-    /// Names of [`Config::models`], at least one.
-    Named(Vec<String>),
-}
-
-/// `ledger`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LedgerConfig {
-    /// Where it is; `None` for the state directory.
-    pub store: Option<LedgerStore>,
-    /// Days after which lines go; `None` to keep them for ever.
-    pub retention_days: Option<u32>,
-    /// What becomes of records that cannot be written down.
-    pub on_failure: OnLedgerFailure,
-    /// When a line counts as written.
-    pub durability: Durability,
-    /// Where lines wait for a database elsewhere.
-    pub spool: LedgerSpool,
-    /// Seconds after which a worker that nobody hears is gone, and what it had reserved lost; `None` for
-    /// the default.
-    pub lost_after_s: Option<u32>,
-}
-
-/// Where lines wait while a database elsewhere does not take them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LedgerSpool {
-    /// `off` for nowhere; `None` for the state directory, if there is one.
-    pub store: Option<LedgerStore>,
-    /// Lines that wait at most; `None` for the default.
-    pub limit_lines: Option<u64>,
-}
-
-/// Where the ledger is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LedgerStore {
-    /// Nowhere: nothing is written down.
-    Off,
-    /// An SQLite database of its own.
-    File(PathBuf),
-    /// A PostgreSQL database, which several sidecars may share.
-    Postgres(PostgresConfig),
-}
-
-/// What becomes of records that cannot be written down.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnLedgerFailure {
-    /// Workers keep them, up to the bound of their queues, and send them again.
-    #[default]
-    Hold,
-    /// They are dropped, and counted.
-    Drop,
-}
-
-/// When a line counts as written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// When the disk has it: it outlives a loss of power.
-    #[default]
-    Disk,
-    /// When the kernel has it: it outlives any end of the process.
-    Process,
 }

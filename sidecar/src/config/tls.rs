@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::admin::Role;
 use super::identity::{CertificateFiles, ClientCertificatesConfig};
-use super::shape::{Role, TlsVersion};
+use super::shape::TlsVersion;
 
 /// `admin.tls`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use ark_gateway_core::basis::Basis;
 use ark_gateway_core::decide::decide;
 use ark_gateway_core::policy::Policy;
+use ark_gateway_core::record::{Record, Verdict};
 use ark_gateway_core::score::ModelScore;
 use ark_gateway_core::snapshot::ModelId;
 
+use super::publishing::CONFIRM_ANY_MS;
 use super::*;
 use crate::config;
 use crate::credential::Secret;

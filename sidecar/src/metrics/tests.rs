@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{attempt, record};
+use ark_gateway_core::record::Verdict;
 
 fn known() -> Known {
     Known {

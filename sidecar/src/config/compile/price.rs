@@ -3,7 +3,8 @@
 use ark_gateway_core::money::{MicroUsdPerMillion, Price, PriceBasis};
 use ark_gateway_core::snapshot::PriceSource;
 
-use super::super::shape::{CeilingConfig, Currency, PriceConfig, TargetConfig, UnknownPriceConfig};
+use super::super::prices::{CeilingConfig, Currency, PriceConfig, UnknownPriceConfig};
+use super::super::shape::TargetConfig;
 use super::{Config, Date, ModelConfig, ProviderConfig};
 
 /// Prices of one configuration on one day.

@@ -1,7 +1,7 @@
 //! `admin`: the tokens of those who may use the admin API.
 
+use super::super::admin::{AdminConfig, AdminTokenConfig, Role};
 use super::super::node::Node;
-use super::super::shape::{AdminConfig, AdminTokenConfig, Role};
 use super::{Names, own_tls, read_name, tenant};
 
 /// Most people and machines that administer one gateway.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::super::audit::{AuditConfig, AuditPlace};
 use super::super::node::Node;
-use super::super::shape::{Durability, OnLedgerFailure};
+use super::ledger::{DURABILITIES, ON_FAILURES};
 
 /// Largest file, MiB: more is slow to go through at a start.
 const MOST_MB: u64 = 1_024;
@@ -26,13 +26,10 @@ pub(super) fn read(node: &Node<'_>) -> Option<AuditConfig> {
     });
     let keep_days = fields.maybe("keep_days", |node| node.integer(1..=MOST_DAYS));
     let on_failure = fields.or("on_failure", default.on_failure, |node| {
-        node.one_of(&[
-            ("hold", OnLedgerFailure::Hold),
-            ("drop", OnLedgerFailure::Drop),
-        ])
+        node.one_of(&ON_FAILURES)
     });
     let durability = fields.or("durability", default.durability, |node| {
-        node.one_of(&[("disk", Durability::Disk), ("process", Durability::Process)])
+        node.one_of(&DURABILITIES)
     });
     fields.finish("")?;
     Some(AuditConfig {

@@ -3,10 +3,19 @@
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use super::super::ledger::{Durability, LedgerConfig, LedgerSpool, LedgerStore, OnLedgerFailure};
 use super::super::node::Node;
 use super::super::postgres::PostgresConfig;
-use super::super::shape::{Durability, LedgerConfig, LedgerSpool, LedgerStore, OnLedgerFailure};
 use super::limit::read_password;
+
+/// The words of `on_failure`.
+pub(super) const ON_FAILURES: [(&str, OnLedgerFailure); 2] = [
+    ("hold", OnLedgerFailure::Hold),
+    ("drop", OnLedgerFailure::Drop),
+];
+/// The words of `durability`.
+pub(super) const DURABILITIES: [(&str, Durability); 2] =
+    [("disk", Durability::Disk), ("process", Durability::Process)];
 
 /// Longest time that lines are kept, days: a century.
 const MOST_DAYS: u64 = 36_525;
@@ -30,13 +39,10 @@ pub(super) fn read(node: &Node<'_>) -> Option<LedgerConfig> {
     let retention_days = fields.maybe("retention_days", |node| node.integer(1..=MOST_DAYS));
     let lost_after_s = fields.maybe("lost_after_s", |node| node.integer(LOST_AFTER_S));
     let on_failure = fields.or("on_failure", default.on_failure, |node| {
-        node.one_of(&[
-            ("hold", OnLedgerFailure::Hold),
-            ("drop", OnLedgerFailure::Drop),
-        ])
+        node.one_of(&ON_FAILURES)
     });
     let durability = fields.or("durability", default.durability, |node| {
-        node.one_of(&[("disk", Durability::Disk), ("process", Durability::Process)])
+        node.one_of(&DURABILITIES)
     });
     fields.finish("what is secret is named by ledger.password: {env: NAME} or {file: PATH}")?;
     let store = match (store?, password?) {

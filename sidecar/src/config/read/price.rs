@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use super::super::date::Date;
 use super::super::node::{Fields, Node};
-use super::super::shape::{CeilingConfig, Currency, PriceConfig, PricesConfig, UnknownPriceConfig};
+use super::super::prices::{
+    CeilingConfig, Currency, PriceConfig, PricesConfig, UnknownPriceConfig,
+};
 use super::super::words::quoted;
 use super::Names;
 

@@ -7,7 +7,8 @@ use ark_gateway_core::snapshot::RequestLimit;
 
 use super::super::date::Date;
 use super::super::node::Node;
-use super::super::shape::{KeyConfig, KeyModelsConfig, RequiresConfig, TenantConfig};
+use super::super::shape::RequiresConfig;
+use super::super::tenant::{KeyConfig, KeyModelsConfig, TenantConfig};
 use super::price::read_date;
 use super::{MOST_KEYS, MOST_MODELS, Names, read_name, read_reference};
 use super::{access, compliance};

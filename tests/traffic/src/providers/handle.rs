@@ -4,13 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::http::request::Parts;
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
-use serde_json::Value;
 
 use super::admin;
 use super::bill::{Due, Told};
@@ -19,14 +16,11 @@ use super::dialect::{Answer, Asked, Context, Endpoint, header};
 use super::recording::Recording;
 use super::refusal::{Failing, Refusal};
 use super::reply::Usage;
-use super::script::{Ending, Instead, Script};
-use super::seen::Seen;
+use super::request::{BODY_LIMIT_BYTES, echo, leak, read_body, read_script, see};
+use super::script::{Ending, Instead};
 use super::sse::{Events, Pieces, strange_error};
 use super::state::{Active, Arrival, Provider};
 use super::wire::Fate;
-
-/// Largest request body that is read, bytes.
-const BODY_LIMIT_BYTES: usize = 64 << 20;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The connection is to be reset, without an answer.
@@ -345,80 +339,6 @@ async fn pause(duration: Duration) {
     }
 }
 
-fn read_script(headers: &HeaderMap, provider: &str) -> Result<Script, String> {
-    match headers.get("x-demo-script") {
-        None => Ok(Script::default()),
-        Some(value) => {
-            let text = value
-                .to_str()
-                .map_err(|error| format!("x-demo-script: {error}"))?;
-            Script::parse_for(text, provider).map_err(|error| format!("x-demo-script: {error}"))
-        }
-    }
-}
-
-fn see(provider: &Provider, parts: &Parts, headers: HeaderMap, body: &Bytes) -> Option<Seen> {
-    let target = parts.uri.path_and_query().map_or("", |t| t.as_str());
-    (provider.config.seen > 0).then(|| Seen::new(parts.method.as_str(), target, headers, body))
-}
-
-/// The names of the headers, when the answer is to tell them.
-fn echo(script: &Result<Script, String>, headers: &HeaderMap) -> Option<String> {
-    match script {
-        Ok(Script {
-            instead: Some(Instead::EchoHeaders),
-            ..
-        }) => Some(names(headers)),
-        _ => None,
-    }
-}
-
-fn names(headers: &HeaderMap) -> String {
-    headers
-        .keys()
-        .map(|name| Value::from(name.as_str()))
-        .collect::<Value>()
-        .to_string()
-}
-
 fn bad_script(problem: String) -> Refusal {
     Refusal::invalid(problem, None).coded("invalid_demo_script")
-}
-
-/// A header of ours that should have stayed with us.
-fn leak(headers: &HeaderMap) -> Option<Refusal> {
-    let name = headers
-        .keys()
-        .find(|name| name.as_str().starts_with("x-ark-"))?;
-    let message = format!("The internal header {name} reached a provider.");
-    Some(Refusal::invalid(message, None).coded("leaked_internal_header"))
-}
-
-/// Reads a body, at most one byte over the limit; `None` when the client went away in the middle.
-pub(super) async fn read_body(mut incoming: Incoming) -> Option<Bytes> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.ok()?.into_data() else {
-            continue;
-        };
-        if first.is_empty() && rest.is_empty() {
-            first = data;
-            continue;
-        }
-        if rest.is_empty() {
-            let more = usize::try_from(incoming.size_hint().lower()).unwrap_or(0);
-            rest.reserve((first.len() + data.len() + more).min(BODY_LIMIT_BYTES));
-            rest.extend_from_slice(&first);
-        }
-        rest.extend_from_slice(&data);
-        if rest.len() > BODY_LIMIT_BYTES {
-            break;
-        }
-    }
-    Some(if rest.is_empty() {
-        first
-    } else {
-        rest.freeze()
-    })
 }

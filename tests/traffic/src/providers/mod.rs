@@ -19,6 +19,7 @@ mod openai;
 pub mod recording;
 mod refusal;
 mod reply;
+mod request;
 pub mod script;
 pub mod seen;
 mod server;

@@ -16,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::admin;
-use super::handle::{handle, read_body};
+use super::handle::handle;
+use super::request::read_body;
 use super::state::{Provider, Switch};
 use super::wire::{Fate, Wire};
 
