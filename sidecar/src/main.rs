@@ -71,7 +71,9 @@ fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_env("ARK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(log_writer::Masked);
+        .with_writer(log_writer::Masked)
+        // Its way to say that the log takes no line ends the process when standard error fails too.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),

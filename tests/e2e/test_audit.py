@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -150,3 +151,27 @@ def test_kill_9_under_load_leaves_a_log_that_holds(ark):
     assert verdict.returncode == 0, verdict.stderr
     seen = [(line["worker"], line["record"]) for line in lines(ark, what="request")]
     assert len(seen) == len(set(seen))
+
+
+def test_a_full_disk_loses_no_line_and_is_told(ark):
+    """The system lets no file of the sidecar grow, its log and its ledger included: half a line may be written."""
+    client = ark.client()
+    before = len(lines(ark, what="request", purpose="client"))
+    size = max(file.stat().st_size for file in folder(ark).glob("audit-*.jsonl"))
+    resource.prlimit(ark.sidecar.pid, resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+    for _ in range(20):
+        assert client.chat("chat").status == 200
+    undrain = {"provider": "azure", "drain": False}
+    assert ark._admin.post(ark.admin_url + "/v1/drains", json=undrain).status_code == 200
+    eventually(lambda: ark.get(ark.admin_url + "/readyz").json()["audit_problem"], 10, "it is told")
+    eventually(lambda: ark.metric("ark_ledger_failures_total") > 0, 10, "the ledger's failure is counted")
+    assert audit("verify", folder(ark)).returncode == 0
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(ark.sidecar.pid, resource.RLIMIT_FSIZE, unlimited)
+    await_lines(ark, before + 20, what="request", purpose="client")
+    await_lines(ark, 2, what="admin", action="provider.drain")
+    client.close()
+    assert len(lines(ark, what="request", purpose="client")) == before + 20
+    assert audit("verify", folder(ark)).returncode == 0
+    assert ark.metric("ark_audit_lines_lost_total") == 0
+    assert "audit_problem" not in ark.get(ark.admin_url + "/readyz").json()

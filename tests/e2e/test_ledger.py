@@ -166,6 +166,7 @@ def check(stack: Stack) -> dict[str, tuple[Sums, Sums]]:
     return sums
 
 
+@pytest.mark.timeout(120 + REQUESTS // 20)
 def test_the_ledger_equals_the_providers_bill(ark):
     send_many(ark.url, REQUESTS, seed=1)
     await_settled(ark, REQUESTS)
@@ -185,6 +186,7 @@ def test_the_ledger_equals_the_providers_bill(ark):
     assert all("x-team" not in seen["headers"] for seen in ark.fleet.seen("official"))
 
 
+@pytest.mark.timeout(120 + REQUESTS // 20)
 def test_a_killed_sidecar_loses_and_doubles_nothing(ark):
     """What was not acknowledged is sent again; what was written before is known by its number."""
     half = REQUESTS // 2

@@ -225,7 +225,6 @@ impl Writer {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "the audit log cannot be written");
                 self.refused(&error);
                 for done in waiting {
                     let _ = done.send(Err(Failure::Disk));
@@ -237,21 +236,29 @@ impl Writer {
     fn written(&self, new: u64, told: u64) {
         self.metrics.written(new);
         let Link { sequence, hash } = self.store.link().clone();
+        let mut was_refused = false;
         change(&self.status, |status| {
             (status.sequence, status.head) = (sequence, hash);
             status.written += new;
             status.untold = status.untold.saturating_sub(told);
-            status.problem = None;
+            was_refused = status.problem.take().is_some();
         });
+        if was_refused {
+            tracing::info!("the audit log can be written again");
+        }
     }
 
     fn refused(&mut self, error: &std::io::Error) {
         let excess = self.held.len().saturating_sub(MOST_HELD);
         self.held.drain(..excess);
+        let mut is_first = false;
         change(&self.status, |status| {
             status.lost += excess as u64;
             status.untold += excess as u64;
-            status.problem = Some(error.to_string());
+            is_first = status.problem.replace(error.to_string()).is_none();
         });
+        if is_first {
+            tracing::error!(%error, "the audit log cannot be written");
+        }
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn write_down(shared: &Shared, events: Vec<Event>) -> bool {
     let policy = shared.control().audit().on_failure;
     match policy {
         OnLedgerFailure::Hold => {
-            tracing::warn!(%failure, lines = count, "not in the audit log; the worker sends them again");
+            tracing::debug!(%failure, lines = count, "not in the audit log; the worker sends them again");
             true
         }
         OnLedgerFailure::Drop => {

@@ -128,7 +128,7 @@ pub(super) async fn write_down(shared: &Shared, lines: Vec<Line>) -> bool {
     let policy = shared.control().ledger().on_failure;
     match policy {
         OnLedgerFailure::Hold => {
-            tracing::warn!(%failure, lines = count, "not written down; the worker sends them again");
+            tracing::debug!(%failure, lines = count, "not written down; the worker sends them again");
             true
         }
         OnLedgerFailure::Drop => {

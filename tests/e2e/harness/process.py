@@ -34,6 +34,8 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env=None if env is None else {**os.environ, **env},
                 start_new_session=True,
+                # A file that may not grow is then an error to it, as a full disk is, and not its end.
+                restore_signals=False,
             )
         _running.add(self)
 
