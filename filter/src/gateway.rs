@@ -9,6 +9,7 @@ mod identify;
 mod inspect;
 mod quota;
 mod respond;
+mod shed;
 mod told;
 
 use ark_gateway_core::exchange::{Answer, End};
@@ -55,6 +56,8 @@ pub(crate) struct GatewayFilter {
     complete: bool,
     /// Paused until the sidecar has said what its limits have left.
     waiting: Option<quota::Waiting>,
+    /// A refusal that waits for the end of its request.
+    owed: Option<shed::Owed>,
 }
 
 impl GatewayFilter {
@@ -77,21 +80,23 @@ impl HttpContext for GatewayFilter {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         let wire = host::request_headers();
         let head = Head::read(&wire);
-        for name in &head.internal {
-            host::remove_request_header(name);
-        }
         match self.on_head(&head, end_of_stream) {
-            // Nothing is sent on before the body has been read and the targets are known.
-            Ok(()) => Action::Pause,
-            Err(reject) => {
-                self.refuse_in(head.error_form(), &reject);
-                Action::Pause
+            Ok(()) => {
+                for name in &head.internal {
+                    host::remove_request_header(name);
+                }
             }
+            Err(reject) => self.refuse_head(&head, end_of_stream, reject),
         }
+        // Nothing is sent on before the body has been read and the targets are known.
+        Action::Pause
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
         if self.answering == Answering::Own {
+            if end_of_stream {
+                self.pay();
+            }
             return Action::Pause;
         }
         if let Err(reject) = self.read_body(size) {
@@ -106,6 +111,7 @@ impl HttpContext for GatewayFilter {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         if self.answering == Answering::Own {
+            self.pay();
             return Action::Pause;
         }
         self.finish_body()

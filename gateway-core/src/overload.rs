@@ -4,9 +4,13 @@
 //! needs no number of anybody's: a worker is one event loop, and its own timer comes as late as
 //! everything else that waits there. [`Overload`] turns that lateness into a pressure: while the median
 //! of the last ticks is above the target it rises; below half of it it falls, quickly to where the trouble
-//! began last, and slowly from there, as so much must be shed at least. The first unit of pressure sheds
+//! began last, and slowly from there, as so much must be shed at least, unless fewer requests come than
+//! it has done before ([`Rates`]). The first unit of pressure sheds
 //! `batch`, the second `standard`, the third most of `critical`.
 
+mod rate;
+
+use rate::Rates;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::Nanos;
@@ -30,6 +34,8 @@ const MOST_RISE: u64 = 4;
 /// What a second takes that is on time, down to where the last trouble began, and not quite.
 const FALL_PER_S: u64 = 500;
 const MARGIN: u32 = 50;
+/// And where fewer requests come than it has done before: all that is shed then is shed for nothing.
+const FALL_WHERE_IT_FITS_PER_S: u64 = 3_000;
 /// What the first second below takes, and how much more each further one: by slow steps as much is shed as
 /// must be, and by the quicker ones it ends.
 const EASE_PER_S: u64 = 10;
@@ -175,6 +181,7 @@ pub struct Overload {
     floor_age: Nanos,
     /// What each priority is owed in refusals, thousandths: refusals are spread evenly, and by no chance.
     owed: [u32; 3],
+    rates: Rates,
 }
 
 impl Overload {
@@ -188,7 +195,10 @@ impl Overload {
         if late > period {
             self.note(late_us, 0);
         }
-        self.remember(self.late_us(), period.saturating_add(late));
+        let elapsed = period.saturating_add(late);
+        self.remember(self.late_us(), elapsed);
+        let is_busy = u64::from(self.late_us()) > self.target_us(u64::from(target_ms) * 1_000);
+        self.rates.ticked(requests, elapsed, is_busy);
         let before = self.pressure;
         self.pressure = match target_ms {
             0 => 0,
@@ -196,6 +206,7 @@ impl Overload {
         };
         if self.pressure == 0 {
             self.knee = 0;
+            self.rates.forget();
         }
         match (before, self.pressure) {
             (0, 1..) => Turn::Begins,
@@ -229,6 +240,10 @@ impl Overload {
             return self.pressure;
         }
         self.calm = self.calm.saturating_add(elapsed);
+        if self.rates.fits() {
+            let fall = part(FALL_WHERE_IT_FITS_PER_S, elapsed);
+            return self.pressure.saturating_sub(fall);
+        }
         let bottom = self.knee.saturating_add(MARGIN);
         if self.pressure > bottom {
             let fall = part(FALL_PER_S, elapsed);
@@ -292,7 +307,11 @@ impl Overload {
             *owed -= WHOLE;
         }
         // What was owed to a lower pressure is not asked of a higher one's guests.
-        is_due && share > 0
+        let sheds = is_due && share > 0;
+        if sheds {
+            self.rates.shed();
+        }
+        sheds
     }
 }
 

@@ -4,6 +4,7 @@ pub mod admin_client;
 pub mod analyze;
 pub mod audit;
 mod batch;
+mod beginning;
 pub mod bounds;
 pub mod canary;
 pub mod command_file;

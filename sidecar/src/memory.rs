@@ -87,6 +87,13 @@ impl Memory {
         }
     }
 
+    /// So many faults of the last seconds were the same one as another: neither judged nor failed.
+    pub fn forgive(&mut self, faults: u16, now: Ms) {
+        let weight = self.clock.at(now) * f32::from(faults);
+        self.judged = (self.judged - weight).max(0.0);
+        self.faults = (self.faults - weight).max(0.0);
+    }
+
     /// Judged attempts and of them the faults, as far as they are not forgotten at `now`.
     #[must_use]
     pub fn judged(&self, now: Ms) -> (f32, f32) {

@@ -1,10 +1,11 @@
 //! What a target did: 30 one-second sub-windows, forgotten second by second; the minutes before them,
 //! fading; and its circuit.
 
-use ark_gateway_core::circuit::{Breaker, Circuit, Outcome, Rules};
+use ark_gateway_core::circuit::{Breaker, Cause, Circuit, Outcome, Rules};
 use ark_gateway_core::record::Verdict;
 
 use crate::Ms;
+use crate::beginning::Beginning;
 use crate::histogram::Histogram;
 use crate::memory::{Memory, Remembered};
 use crate::verdicts::Verdicts;
@@ -68,6 +69,7 @@ pub struct Window {
     ring: Vec<Second>,
     memory: Memory,
     breaker: Breaker,
+    beginning: Beginning,
     /// The usual time to the first byte, and when that was worked out.
     usual: Option<(Option<f32>, Ms)>,
 }
@@ -97,12 +99,24 @@ impl Window {
                 .record(outcome, started, now, &Rules::default());
         }
         let mut remembered = remembered(sample);
+        // An outage is one fault, however many requests were in it: the circuit is there for outages, and
+        // the memory for what fails now and then.
         if !was_closed && remembered.fault == Some(true) {
-            // An outage is one fault, however many requests were in it: the circuit is there for
-            // outages, and the memory for what fails now and then.
             remembered.fault = None;
         }
+        let is_fault = remembered.fault == Some(true);
         self.memory.record(remembered, now);
+        if is_fault {
+            self.beginning.count(now);
+        }
+        let has_failed = matches!(
+            self.breaker.cause(),
+            Some(Cause::Consecutive | Cause::Failures)
+        );
+        if was_closed && has_failed {
+            // How many it takes until it opens depends on which answers came between them.
+            self.memory.forgive(self.beginning.all_but_one(), now);
+        }
     }
 
     /// Attempts have waited so long for their first byte at `now`, milliseconds.

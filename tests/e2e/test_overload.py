@@ -53,6 +53,9 @@ def test_bodies_have_a_ceiling_that_batch_meets_first(stack):
             assert (answer.status, answer.error["code"]) == (503, "overloaded"), priority
             assert answer.headers["retry-after"] == "1"
             assert answer.headers["x-ark-reject"] == "overloaded"
+            # A refusal must not cost its caller the connection; only the end of what tells no length
+            # is not waited for.
+            assert (answer.headers.get("connection") == "close") is chunked, (size, chunked)
         assert ask(stack, 300, "standard").status == 200
         assert ask(stack, LARGE, "critical").status == 200
         assert ask(stack, LARGE, "critical", chunked=True).status == 200

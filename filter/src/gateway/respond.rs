@@ -31,6 +31,13 @@ impl GatewayFilter {
     }
 
     pub(super) fn refuse_in(&mut self, form: ErrorForm, reject: &Reject) -> Action {
+        let headers = self.refusing(reject);
+        send(form, reject, &headers);
+        Action::Pause
+    }
+
+    /// Takes in that the request is refused; the headers that say more.
+    pub(super) fn refusing(&mut self, reject: &Reject) -> Vec<(&'static str, String)> {
         self.answering = Answering::Own;
         if let Some(live) = &self.live {
             live.borrow_mut().exchange.reject(reject.code);
@@ -43,8 +50,7 @@ impl GatewayFilter {
         own.extend(explained.map(|words| ("x-ark-explain", words)));
         own.extend(self.refusing_rule(reject));
         own.extend(self.guarded());
-        reply::refuse(form, reject, &as_pairs(&own));
-        Action::Pause
+        own
     }
 
     /// What guards found and did.
@@ -134,6 +140,11 @@ fn leased(live: &Live, headers: &mut Vec<(&'static str, String)>) {
         headers.retain(|(known, _)| *known != name);
         headers.push((name, value));
     });
+}
+
+/// Answers with a refusal.
+pub(super) fn send(form: ErrorForm, reject: &Reject, headers: &[(&'static str, String)]) {
+    reply::refuse(form, reject, &as_pairs(headers));
 }
 
 fn as_pairs<'a>(headers: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {

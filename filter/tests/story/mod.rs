@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::host::{self, abi, headers, host};
 
-const GATEWAY: u32 = 1;
+pub const GATEWAY: u32 = 1;
 const START_MS: u64 = 1_700_000_000_000;
 
 /// Runs a story in a VM of its own: all state is thread-local.

@@ -16,6 +16,7 @@ struct Worker {
     served: [u64; 3],
     shed: [u64; 3],
     longest_round: Nanos,
+    refuse: Nanos,
 }
 
 const SERVE: Nanos = 200_000;
@@ -31,6 +32,7 @@ impl Worker {
             served: [0; 3],
             shed: [0; 3],
             longest_round: 0,
+            refuse: REFUSE,
         }
     }
 
@@ -54,7 +56,7 @@ impl Worker {
                         &mut self.served
                     };
                     *of_mut(counts, priority) += 1;
-                    work += if sheds { REFUSE } else { SERVE };
+                    work += if sheds { self.refuse } else { SERVE };
                 }
             }
             round = work.max(100_000);
@@ -100,6 +102,39 @@ fn below_the_capacity_nothing_is_shed_and_it_recovers() {
     worker.run(20, [1_000, 2_000, 1_000]);
     worker.run(10, [1_000, 2_000, 1_000]);
     assert_eq!((worker.shed, worker.overload.pressure()), ([0; 3], 0));
+}
+
+/// A refusal may cost nearly half of a request: of what is left beside those, nine tenths are used.
+#[test]
+fn dear_refusals_leave_little_and_that_is_used() {
+    for share in [1, 2, 3, 4] {
+        let mut worker = Worker::new();
+        worker.refuse = SERVE * share / 10;
+        worker.run(10, [1_000, 4_000, 5_000]);
+        worker.run(20, [1_000, 4_000, 5_000]);
+        let served: u64 = worker.served.iter().sum();
+        let possible = CAPACITY * 20 * (10 - 2 * share) / (10 - share);
+        assert!(
+            served * 10 >= possible * 9,
+            "{share}: {served} of {possible}"
+        );
+    }
+}
+
+/// Half of what it can do is all served three seconds after twice of it.
+#[test]
+fn what_fits_again_is_served_again() {
+    for refuse in [REFUSE, SERVE / 5, SERVE * 2 / 5] {
+        for overload in [[1_000, 4_000, 5_000], [500, 2_000, 7_500], [0, 0, 10_000]] {
+            let mut worker = Worker::new();
+            worker.refuse = refuse;
+            worker.run(20, overload);
+            let half = overload.map(|rate| rate / 4);
+            worker.run(3, half);
+            worker.run(10, half);
+            assert_eq!(worker.shed, [0; 3], "{refuse} {overload:?}");
+        }
+    }
 }
 
 #[test]

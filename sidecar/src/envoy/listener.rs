@@ -111,15 +111,23 @@ fn router() -> Value {
     })
 }
 
+/// In CEL: it is not the filter's refusal of what is too much.
+const NOT_SHED: &str = "response.code != 503 || response.code_details != '' || \
+    !('x-ark-reject' in response.headers) || response.headers['x-ark-reject'] != 'overloaded'";
+
 /// One line of JSON for each request that failed, and none for the others: those are in the
-/// filter's records. No header but the request's id, and no query: both can hold secrets.
+/// filter's records. None, either, for what a worker sheds, which is counted and recorded: a line for each
+/// would make it the dearer. No header but the request's id, and no query: both can hold secrets.
 fn access_log() -> Value {
     json!({
         "name": "envoy.access_loggers.stdout",
-        "filter": {"status_code_filter": {"comparison": {
-            "op": "GE",
-            "value": {"default_value": 500, "runtime_key": "ark.access_log.min_status"},
-        }}},
+        "filter": {"and_filter": {"filters": [
+            {"status_code_filter": {"comparison": {
+                "op": "GE",
+                "value": {"default_value": 500, "runtime_key": "ark.access_log.min_status"},
+            }}},
+            local_reply::cel(NOT_SHED),
+        ]}},
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog",
             "log_format": {"json_format": {

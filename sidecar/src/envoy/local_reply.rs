@@ -29,7 +29,10 @@ pub(super) fn config(config: &Config) -> Value {
     let others = mappings
         .iter()
         .map(|mapping| mapper(mapping, Dialect::Openai));
-    let mappers: Vec<Value> = anthropics.chain(others).collect();
+    let mappers: Vec<Value> = std::iter::once(as_it_is())
+        .chain(anthropics)
+        .chain(others)
+        .collect();
     json!({"mappers": mappers})
 }
 
@@ -164,21 +167,16 @@ fn envoys_own(status: u16, code: &'static str, message: &str) -> Mapping {
     }
 }
 
+/// The filter's own answer: it has its form, and the first mapper that matches is the last one asked.
+/// A refusal under overload must not cost twenty questions.
+fn as_it_is() -> Value {
+    json!({"filter": cel("response.code_details == ''")})
+}
+
 fn mapper(mapping: &Mapping, dialect: Dialect) -> Value {
-    // The cheapest test first: it ends the matter for each of the filter's own refusals.
-    let expression = format!(
-        "response.code_details != '' && {} && {}",
-        mapping.when,
-        dialect.is_spoken()
-    );
+    let expression = format!("{} && {}", mapping.when, dialect.is_spoken());
     json!({
-        "filter": {"extension_filter": {
-            "name": "envoy.access_loggers.extension_filters.cel",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": expression,
-            },
-        }},
+        "filter": cel(&expression),
         "status_code": mapping.status,
         "body_format_override": {
             // A percent sign begins one of Envoy's own substitutions.
@@ -186,4 +184,15 @@ fn mapper(mapping: &Mapping, dialect: Dialect) -> Value {
             "content_type": "application/json",
         },
     })
+}
+
+/// A filter of access logs, and of answers, in CEL.
+pub(super) fn cel(expression: &str) -> Value {
+    json!({"extension_filter": {
+        "name": "envoy.access_loggers.extension_filters.cel",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+            "expression": expression,
+        },
+    }})
 }

@@ -282,7 +282,7 @@ fn is_removed(side: &str, header: &str) -> bool {
 }
 
 #[test]
-fn no_attempt_inherits_a_credential() {
+fn no_attempt_inherits_a_credential_and_none_says_who_the_client_is() {
     for (header, removed) in [
         ("authorization", true),
         ("api-key", true),
@@ -292,6 +292,13 @@ fn no_attempt_inherits_a_credential() {
         ("x-amz-security-token", true),
         ("x-amz-date", true),
         ("x-amz-content-sha256", true),
+        ("x-envoy-internal", true),
+        ("x-forwarded-client-cert", true),
+        ("x-forwarded-for", true),
+        ("x-forwarded-host", true),
+        ("x-forwarded-port", true),
+        ("x-forwarded-proto", true),
+        ("x-envoy-attempt-count", false),
         ("anthropic-beta", false),
         ("anthropic-version", false),
         ("content-type", false),
@@ -326,6 +333,8 @@ fn no_client_reads_what_a_vendor_says_of_the_operators_account() {
         ("x-goog-quota", true),
         ("x-ms-region", true),
         ("x-ratelimit-limit-project-tokens", true),
+        ("x-ratelimit-limit-requests", true),
+        ("x-ratelimit-remaining-tokens", true),
         ("content-type", false),
         ("retry-after", false),
         ("retry-after-ms", false),
@@ -364,6 +373,11 @@ fn anthropics_clients_have_a_route_of_their_own() {
 fn envoys_own_answers_are_told_in_the_callers_dialect() {
     let config = local_reply::config(&demo());
     let mappers = config["mappers"].as_array().unwrap();
+    let (first, mappers) = mappers.split_first().unwrap();
+    // The filter's answers, which name no details, are left as they are at the first question.
+    let asked = &first["filter"]["extension_filter"]["typed_config"]["expression"];
+    assert_eq!(asked, "response.code_details == ''");
+    assert_eq!(first.as_object().unwrap().len(), 1);
     let told: Vec<(String, Value)> = mappers
         .iter()
         .map(|mapper| {

@@ -135,17 +135,67 @@ fn a_provider_that_says_when_to_come_back_is_left_alone_until_then() {
     assert_eq!(window.breaker().circuit(8_000), Circuit::Closed);
 }
 
-#[test]
-fn an_outage_is_remembered_for_its_beginning_only() {
-    let mut window = Window::default();
-    let failed = Sample {
+fn failed() -> Sample {
+    Sample {
         verdict: Verdict::ServerError,
         ttft_us: None,
         ..ok(0, 1_000)
-    };
-    for _ in 0..500 {
-        window.record(&failed, 1_000);
     }
-    assert_eq!(window.memory().judged(1_000), (3.0, 3.0));
+}
+
+#[test]
+fn an_outage_is_remembered_as_one_fault() {
+    let mut window = Window::default();
+    for _ in 0..500 {
+        window.record(&failed(), 1_000);
+    }
+    assert_eq!(window.memory().judged(1_000), (1.0, 1.0));
     assert_eq!(window.view(1_000, 10).verdicts.faults(), 500);
+}
+
+#[test]
+fn an_outage_is_as_bad_whatever_answers_come_between_its_first_failures() {
+    // Answers to what was sent before it went down come among its first failures, by chance.
+    for beginning in ["fff", "f.fff", "ff.fff", "ff.f.fff", "f.f.f.ff.fff"] {
+        let mut window = Window::default();
+        for i in 0..100 {
+            window.record(&ok(100_000, 200_000), i * 10);
+        }
+        let mut answers = 100.0;
+        for one in beginning.chars() {
+            let sample = if one == 'f' {
+                failed()
+            } else {
+                answers += 1.0;
+                ok(100_000, 200_000)
+            };
+            window.record(&sample, 20_000);
+        }
+        assert_eq!(
+            window.breaker().circuit(20_000),
+            Circuit::Open,
+            "{beginning}"
+        );
+        let (judged, faults) = window.memory().judged(20_000);
+        assert!((faults - 1.0).abs() < 1e-3, "{beginning}: {faults}");
+        // Some twenty seconds take a twentieth of the weight at most.
+        let left = (answers * 0.95)..(answers + 1.1);
+        assert!(left.contains(&judged), "{beginning}: {judged} of {answers}");
+    }
+}
+
+#[test]
+fn what_fails_now_and_then_is_remembered_each_time() {
+    let mut window = Window::default();
+    for i in 0..100 {
+        let sample = if i % 10 == 9 {
+            failed()
+        } else {
+            ok(100_000, 200_000)
+        };
+        window.record(&sample, 1_000 + i * 100);
+    }
+    assert_eq!(window.breaker().circuit(11_000), Circuit::Closed);
+    let (_, faults) = window.memory().judged(11_000);
+    assert!((faults - 10.0).abs() < 0.2, "{faults}");
 }
